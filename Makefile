@@ -1,0 +1,23 @@
+# Each target is what you could type yourself, with .venv/bin on PATH.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+inventory ?= inventories/local
+
+.PHONY: help up test lint bench down
+
+help:  ## Show these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+up:  ## Make the cluster on this machine, and install everything on it (as root)
+	./bootstrap --local-cluster && ansible-playbook playbooks/local_cluster.yml playbooks/site.yml -i $(inventory)
+
+test:  ## Run every test: linters, unit, property, rule and chart tests, then the cluster's (as root)
+	./bootstrap --dev --local-cluster && tests/run
+
+lint:  ## Run every linter
+	./bootstrap --dev && tests/run lint
+
+bench:  ## Measure, and write docs/benchmarks.md (as root)
+	./bootstrap --dev --local-cluster && bench/run
+
+down:  ## Remove the cluster on this machine with all that is in it (as root)
+	./bootstrap --local-cluster && ansible-playbook playbooks/local_cluster.yml -i $(inventory) -e local_cluster_state=absent
