@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Write README.md and values.schema.json of each chart from the comments of its values.yaml.
+
+Above a key, ``# -- text`` describes it (the text may go on in further comment lines) and ``# @schema {...}`` adds JSON
+Schema keywords to what its default value says. A key with a description, and every list, is one row of the README; a
+mapping without one is a heading for its keys. ``definitions.yaml`` beside it, if there, holds shared definitions.
+
+    charts/docs.py            write
+    charts/docs.py --check    fail, naming the files that are stale
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CHARTS = Path(__file__).resolve().parent
+TYPES = {
+    "tag:yaml.org,2002:str": "string",
+    "tag:yaml.org,2002:int": "integer",
+    "tag:yaml.org,2002:float": "number",
+    "tag:yaml.org,2002:bool": "boolean",
+    "tag:yaml.org,2002:seq": "array",
+    "tag:yaml.org,2002:map": "object",
+}
+
+
+@dataclass(frozen=True)
+class Value:
+    """One key of values.yaml."""
+
+    path: tuple[str, ...]
+    type: str
+    default: Any
+    description: str
+    schema: dict[str, Any]
+    children: tuple["Value", ...]
+
+
+def read_comments(lines: list[str], line: int) -> tuple[str, dict[str, Any]]:
+    """Return the description and the schema that stand in the comment lines right above a line."""
+    block: list[str] = []
+    while line > 0 and lines[line - 1].lstrip().startswith("#"):
+        line -= 1
+        block.insert(0, lines[line].strip().lstrip("#").strip())
+    text: list[str] = []
+    schema: dict[str, Any] = {}
+    for comment in block:
+        if comment.startswith("@schema "):
+            schema.update(json.loads(comment.removeprefix("@schema ")))
+        elif comment.startswith("-- "):
+            text = [comment.removeprefix("-- ")]
+        elif text:
+            text.append(comment)
+    return " ".join(text), schema
+
+
+def read_mapping(node: yaml.MappingNode, lines: list[str], path: tuple[str, ...] = ()) -> Iterator[Value]:
+    """Yield the keys of a mapping, with the keys below them unless their own comment describes them all."""
+    for key, value in node.value:
+        name = (*path, key.value)
+        description, schema = read_comments(lines, key.start_mark.line)
+        heading = isinstance(value, yaml.MappingNode) and not description
+        if not description and not heading:
+            sys.exit(f"values.yaml: {'.'.join(name)} has no comment '# -- …' that describes it")
+        children = tuple(read_mapping(value, lines, name)) if heading else ()
+        yield Value(name, TYPES[value.tag], plain(value), description, schema, children)
+
+
+def plain(node: yaml.Node) -> Any:
+    """Return the value of a node."""
+    return yaml.safe_load(yaml.serialize(node))
+
+
+def to_schema(value: Value) -> dict[str, Any]:
+    """Return the JSON Schema of one key."""
+    if "$ref" in value.schema:
+        return dict(value.schema)
+    schema: dict[str, Any] = {"type": value.type}
+    if value.description:
+        schema["description"] = value.description
+    if value.children:
+        schema |= closed(value.children)
+    return schema | value.schema
+
+
+def closed(values: tuple[Value, ...]) -> dict[str, Any]:
+    """Return the keywords of an object that has these keys and no others."""
+    return {"properties": {value.path[-1]: to_schema(value) for value in values}, "additionalProperties": False}
+
+
+def to_rows(values: tuple[Value, ...]) -> Iterator[str]:
+    """Yield the README's table rows."""
+    for value in values:
+        if value.children:
+            yield from to_rows(value.children)
+            continue
+        default = json.dumps(value.default, ensure_ascii=False)
+        cells = (f"`{'.'.join(value.path)}`", value.type, f"`{default}`", value.description)
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def render(chart: Path) -> dict[Path, str]:
+    """Return the files of a chart that follow from its values.yaml."""
+    source = (chart / "values.yaml").read_text(encoding="utf-8")
+    meta = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
+    root = yaml.compose(source, Loader=yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode)
+    values = tuple(read_mapping(root, source.splitlines()))
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "title": meta["name"], "type": "object"}
+    schema |= closed(values)
+    # Helm hands a chart that is used as a part of another one its parent's globals.
+    schema["properties"]["global"] = {"type": "object"}
+    definitions = chart / "definitions.yaml"
+    if definitions.exists():
+        schema["definitions"] = yaml.safe_load(definitions.read_text(encoding="utf-8"))
+    about = (chart / "ABOUT.md").read_text(encoding="utf-8").strip()
+    readme = "\n".join(
+        [
+            f"<!-- Written by charts/docs.py from ABOUT.md and values.yaml. -->\n# {meta['name']}\n",
+            f"{meta['description']}\n",
+            f"{about}\n",
+            "## Values\n",
+            "An unknown key or a value of another type is refused before anything is installed.\n",
+            "| Key | Type | Default | Meaning |\n| --- | --- | --- | --- |",
+            *to_rows(values),
+        ]
+    )
+    return {
+        chart / "README.md": readme + "\n",
+        chart / "values.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
+    }
+
+
+def main() -> int:
+    """Write the files, or compare them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is stale")
+    parser.add_argument("chart", nargs="*", type=Path, help="folder of a chart; default: all that have an ABOUT.md")
+    arguments = parser.parse_args()
+    charts = arguments.chart or sorted(path.parent for path in CHARTS.glob("*/ABOUT.md"))
+    files = {path: text for chart in charts for path, text in render(chart.resolve()).items()}
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if arguments.check:
+        for path in stale:
+            print(f"{path.relative_to(CHARTS.parent)} is stale: run charts/docs.py")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(files[path], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+{{- define "em.fullname" -}}
+{{- .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Name of a component's objects. Takes (list $ "component"). */}}
+{{- define "em.name" -}}
+{{- printf "%s-%s" (include "em.fullname" (first .)) (last .) -}}
+{{- end -}}
+
+{{- define "em.selector" -}}
+app.kubernetes.io/name: {{ (first .).Chart.Name }}
+app.kubernetes.io/instance: {{ (first .).Release.Name }}
+app.kubernetes.io/component: {{ last . }}
+{{- end -}}
+
+{{- define "em.labels" -}}
+{{- $root := first . -}}
+{{ include "em.selector" . }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "em.metadata" -}}
+name: {{ include "em.name" . }}
+namespace: {{ (first .).Release.Namespace }}
+labels:
+  {{- include "em.labels" . | nindent 2 }}
+{{- end -}}
+
+{{/* Metadata of an object outside namespaces: its name tells two releases apart. */}}
+{{- define "em.clusterMetadata" -}}
+name: {{ printf "%s-%s" (first .).Release.Namespace (include "em.name" .) }}
+labels:
+  {{- include "em.labels" . | nindent 2 }}
+{{- end -}}
+
+{{/* A ClusterRole's binding to the component's ServiceAccount. */}}
+{{- define "em.clusterRoleBinding" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  {{- include "em.clusterMetadata" . | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {{ printf "%s-%s" (first .).Release.Namespace (include "em.name" .) }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "em.name" . }}
+    namespace: {{ (first .).Release.Namespace }}
+{{- end -}}
+
+{{/* Only pods that talk to the API get a token, and they ask for it themselves. */}}
+{{- define "em.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "em.metadata" . | nindent 2 }}
+automountServiceAccountToken: false
+{{- end -}}
+
+{{/* Takes (list $ image). */}}
+{{- define "em.image" -}}
+{{- $root := first . -}}
+{{- $image := last . -}}
+{{- $name := printf "%s/%s" ($root.Values.imageRegistry | default $image.registry) $image.repository -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $name $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $name ($image.tag | default $root.Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What every pod template starts with. Takes (list $ component-values "component" token?). */}}
+{{- define "em.podSpec" -}}
+{{- $root := index . 0 -}}
+{{- $component := index . 1 -}}
+serviceAccountName: {{ include "em.name" (list $root (index . 2)) }}
+automountServiceAccountToken: {{ index . 3 }}
+enableServiceLinks: false
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $component.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $component.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $component.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $component.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml $root.Values.podSecurityContext | nindent 2 }}
+{{- end -}}
+
+{{/* What every container starts with. Takes (list $ component-values). */}}
+{{- define "em.container" -}}
+{{- $root := first . -}}
+{{- $component := last . -}}
+image: {{ include "em.image" (list $root $component.image) }}
+imagePullPolicy: {{ $component.image.pullPolicy }}
+securityContext:
+  {{- toYaml $root.Values.containerSecurityContext | nindent 2 }}
+{{- with $component.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "em.env" -}}
+{{- range $name, $value := . }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* Takes (list $ service-values "component"). */}}
+{{- define "em.service" -}}
+{{- $service := index . 1 -}}
+{{- $id := list (index . 0) (index . 2) -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "em.metadata" $id | nindent 2 }}
+  {{- with $service.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  type: {{ $service.type }}
+  selector:
+    {{- include "em.selector" $id | nindent 4 }}
+  ports:
+    - name: http
+      port: {{ $service.port }}
+      targetPort: http
+      {{- if and (ne $service.type "ClusterIP") $service.nodePort }}
+      nodePort: {{ $service.nodePort }}
+      {{- end }}
+{{- end -}}
+
+{{/* Of a table "what: prefix of its metrics", the names that a keep list reads; all of them where it is empty.
+     Takes (list table keep extra); returns JSON. */}}
+{{- define "em.feeding" -}}
+{{- $keep := index . 1 -}}
+{{- $names := index . 2 -}}
+{{- range $name, $prefixes := index . 0 -}}
+{{- range $prefix := splitList " " $prefixes -}}
+{{- range $metric := $keep -}}
+{{- if or (hasPrefix $prefix $metric) (eq (trimSuffix "_" $prefix) $metric) -}}{{- $names = append $names $name -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if not $keep -}}{{- $names = append $names $name -}}{{- end -}}
+{{- end -}}
+{{- $names | uniq | sortAlpha | toJson -}}
+{{- end -}}
