@@ -1,0 +1,327 @@
+#!/usr/bin/python
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+module: release
+short_description: Install, upgrade or remove a Helm release, with a true diff
+version_added: 0.1.0
+description:
+  - Renders the chart against the cluster, compares the result with the release that is deployed there, and upgrades
+    only where the two differ. Check mode and diff mode show exactly what a run would change, for the first installation
+    too, and need no plugin of Helm.
+  - Compared are the objects, the hooks, the values and the chart's version. An object of the release that someone
+    deleted from the cluster counts as a difference. Changes made to an object by other hands are not looked for.
+  - Waits until everything is ready. Where that fails, rolls back to what ran before, or removes a first installation,
+    and names what was not ready and why.
+  - A release that an interrupted run left pending is set back and then upgraded, with a warning. Do not run two
+    changes of one release at once.
+  - The values of Secret objects and of keys that name a secret (password, token, apiKey and the like) are never shown,
+    and reach Helm through a file that only its owner can read. Better still is to keep secrets out of the values.
+author:
+  - The continuum.edge maintainers (@continuum-edge)
+requirements:
+  - Helm 3.13 or newer, or Helm 4
+  - PyYAML
+extends_documentation_fragment:
+  - continuum.edge.attributes
+attributes:
+  check_mode:
+    support: full
+    details: Where Helm itself is not installed yet, only tells that the release would be.
+  diff_mode:
+    support: full
+options:
+  name:
+    description: Name of the release.
+    type: str
+    required: true
+  namespace:
+    description: Namespace of the release.
+    type: str
+    required: true
+  chart:
+    description:
+      - The chart. A path of a folder or an archive, the name of a chart in O(repo), or an C(oci://) reference.
+      - Required where O(state=present).
+    type: str
+  repo:
+    description: Address of the chart repository.
+    type: str
+  version:
+    description:
+      - Version of the chart. An exact version is downloaded once and kept below C(~/.cache/continuum.edge/charts).
+    type: str
+  values:
+    description: Values for the chart. They replace those of the last revision as a whole.
+    type: dict
+    default: {}
+  create_namespace:
+    description: Create the namespace where it is missing.
+    type: bool
+    default: true
+  timeout:
+    description: How long to wait until everything is ready, or gone, for example V(90s) or V(5m).
+    type: str
+    default: 5m
+  rollback_on_failure:
+    description: Roll back, or remove a first installation, where the release does not become ready.
+    type: bool
+    default: true
+  state:
+    description:
+      - V(present) installs or upgrades the release.
+      - V(absent) removes it and waits until its objects are gone. The namespace stays.
+    type: str
+    choices: [present, absent]
+    default: present
+  kubeconfig:
+    description: Path of the kubeconfig. Left to Helm where not given (E(KUBECONFIG), then C(~/.kube/config)).
+    type: path
+  context:
+    description: Context within the kubeconfig. Its current one where not given.
+    type: str
+  helm:
+    description: The helm program, as a path or a name on E(PATH).
+    type: str
+    default: helm
+seealso:
+  - module: kubernetes.core.helm
+"""
+
+EXAMPLES = """
+- name: Install a chart of this collection
+  continuum.edge.release:
+    name: prometheus
+    namespace: monitoring
+    chart: charts/edge-monitoring
+    values:
+      prometheus:
+        retention: 30d
+
+- name: Install a published chart
+  continuum.edge.release:
+    name: metrics-server
+    namespace: kube-system
+    chart: metrics-server
+    repo: https://kubernetes-sigs.github.io/metrics-server
+    version: 3.13.1
+
+- name: Give all releases of a play their access to the cluster
+  hosts: localhost
+  module_defaults:
+    group/continuum.edge.kubernetes:
+      kubeconfig: "{{ continuum_kubeconfig }}"
+      helm: "{{ continuum_helm }}"
+  tasks:
+    - name: Remove a release
+      continuum.edge.release:
+        name: metrics-server
+        namespace: kube-system
+        state: absent
+"""
+
+RETURN = """
+status:
+  description: Status of the release after the run, V(absent) where there is none.
+  returned: success
+  type: str
+  sample: deployed
+revision:
+  description: Its revision, 0 where there is none.
+  returned: success
+  type: int
+  sample: 3
+chart:
+  description: Name and version of its chart.
+  returned: success
+  type: str
+  sample: metrics-server-3.13.1
+app_version:
+  description: Version of the application that the chart says it installs.
+  returned: success
+  type: str
+  sample: 0.9.0
+objects:
+  description: The objects that differ, by what happens to them.
+  returned: success
+  type: dict
+  contains:
+    added:
+      description: Objects that come.
+      type: list
+      elements: str
+      returned: success
+    changed:
+      description: Objects that change.
+      type: list
+      elements: str
+      returned: success
+    removed:
+      description: Objects that go.
+      type: list
+      elements: str
+      returned: success
+  sample:
+    added: []
+    changed: ["Deployment monitoring/prometheus"]
+    removed: []
+"""
+
+import json
+import os
+import tempfile
+import traceback
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.continuum.edge.plugins.module_utils.progress import report
+
+try:
+    from ansible_collections.continuum.edge.plugins.module_utils import release
+except ImportError:  # PyYAML is the only import of it that may be missing
+    release = None  # type: ignore[assignment]
+    IMPORT_ERROR = traceback.format_exc()
+else:
+    IMPORT_ERROR = ""
+
+
+def outcome(found: release.Release | None, difference: release.Difference) -> dict[str, Any]:
+    return {
+        "status": found.status if found else "absent",
+        "revision": found.revision if found else 0,
+        "chart": found.chart if found else "",
+        "app_version": found.app_version if found else "",
+        "objects": {
+            "added": [c.title for c in difference.objects if c.before is None] + difference.missing,
+            "changed": [c.title for c in difference.objects if c.before is not None and c.after is not None],
+            "removed": [c.title for c in difference.objects if c.after is None],
+        },
+    }
+
+
+def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scratch: Path) -> dict[str, Any]:
+    chart = release.locate(helm, spec, scratch)
+    values_file = str(scratch / "values.json")
+    descriptor = os.open(values_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(spec.values, file)
+
+    # Both at once: on a release that is up to date, nothing else is left to do.
+    with ThreadPoolExecutor(1) as pool:
+        rendering: Future[release.Rendering] = pool.submit(release.render, helm, spec, chart, values_file)
+        old = release.deployed(helm, spec)
+        pending = old is not None and old.status in release.PENDING
+        if not pending:
+            rendered = rendering.result()
+        elif module.check_mode:
+            rendered = release.render(helm, spec, chart, values_file, pending=True)
+
+    if old and pending:
+        if module.check_mode:
+            module.warn(f"Release {spec.name} was left {old.status} by an interrupted run; it would be set back first.")
+        else:
+            module.warn(release.recover(helm, spec, old))
+            old = release.deployed(helm, spec)
+            rendered = release.render(helm, spec, chart, values_file)
+
+    if rendered.caveat:
+        module.warn(rendered.caveat)
+    if old:
+        module.no_log_values.update(release.sensitive_strings(old.config))
+    difference = release.compare(old, rendered.release)
+    changed = bool(difference) or old is None or pending
+    found = old
+    if changed and module.check_mode:
+        found = rendered.release
+    elif changed:
+        report(
+            f"{'upgrading' if old else 'installing'} {spec.name} ({rendered.release.chart}), then waiting until it is ready"
+        )
+        found = release.upgrade(helm, spec, chart, values_file, old, report)
+    result = {"changed": changed, **outcome(found, difference)}
+    if module.check_mode and changed:
+        result["status"] = "deployed"
+    if module._diff:
+        result["diff"] = release.diffs(difference)
+    return result
+
+
+def absent(module: AnsibleModule, helm: release.Helm, spec: release.Spec) -> dict[str, Any]:
+    old = release.deployed(helm, spec)
+    if old is None:
+        return {"changed": False, **outcome(None, release.compare(None, None))}
+    difference = release.removal(old)
+    if not module.check_mode:
+        report(f"removing {spec.name}, then waiting until its objects are gone")
+        release.uninstall(helm, spec)
+    result = {"changed": True, **outcome(None, difference)}
+    if module._diff:
+        result["diff"] = release.diffs(difference)
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "namespace": {"type": "str", "required": True},
+            "chart": {"type": "str"},
+            "repo": {"type": "str"},
+            "version": {"type": "str"},
+            # Kept out of the system log as a whole; out of the output only what is secret, see below.
+            "values": {"type": "dict", "default": {}, "no_log": True},
+            "create_namespace": {"type": "bool", "default": True},
+            "timeout": {"type": "str", "default": "5m"},
+            "rollback_on_failure": {"type": "bool", "default": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "kubeconfig": {"type": "path"},
+            "context": {"type": "str"},
+            "helm": {"type": "str", "default": "helm"},
+        },
+        required_if=[("state", "present", ["chart"])],
+        supports_check_mode=True,
+    )
+    if IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("PyYAML"), exception=IMPORT_ERROR)
+    parameters = module.params
+    # Ansible would blank every value wherever it occurs in the output, "true" and "monitoring" too.
+    module.no_log_values = set(release.sensitive_strings(parameters["values"]))
+
+    spec = release.Spec(
+        name=parameters["name"],
+        namespace=parameters["namespace"],
+        chart=parameters["chart"] or "",
+        repo=parameters["repo"],
+        version=parameters["version"],
+        values=parameters["values"],
+        create_namespace=parameters["create_namespace"],
+        timeout=parameters["timeout"],
+        rollback_on_failure=parameters["rollback_on_failure"],
+    )
+    invocation = {"module_args": {**parameters, "values": release.hidden(spec.values, None)[0]}}
+    try:
+        release.seconds(spec.timeout)
+        helm = release.Helm(parameters["helm"], parameters["kubeconfig"], parameters["context"])
+        with tempfile.TemporaryDirectory(prefix="release-", dir=module.tmpdir) as scratch:
+            if parameters["state"] == "present":
+                result = present(module, helm, spec, Path(scratch))
+            else:
+                result = absent(module, helm, spec)
+    except release.HelmMissingError as error:
+        if not module.check_mode:
+            module.fail_json(msg=str(error), invocation=invocation)
+        module.warn(f"{error} What release {spec.name} would change cannot be shown before that.")
+        result = {"changed": parameters["state"] == "present", **outcome(None, release.compare(None, None))}
+    except release.ReleaseError as error:
+        module.fail_json(msg=str(error), invocation=invocation)
+    module.exit_json(invocation=invocation, **result)
+
+
+if __name__ == "__main__":
+    main()
