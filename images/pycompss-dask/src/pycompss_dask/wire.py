@@ -1,0 +1,191 @@
+"""What travels between master, workers and executors: values, and the outcomes of tasks that gave none.
+
+A value of any size is pickled once, by whoever produced it, and unpickled by every reader. So each task
+works on a copy of its own, as in PyCOMPSs, where values travel as files. The buffers of large values
+(NumPy arrays, for instance) lie in anonymous shared memory: an executor maps them privately, and gets
+its copy without copying.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+from dataclasses import dataclass, field
+from typing import Any
+
+import cloudpickle
+
+IMMUTABLE = (int, float, bool, complex, type(None))
+SMALL_TEXT = 1024
+OUT_OF_BAND = 16 * 1024
+ALIGNMENT = 64
+
+
+class _Missing:
+    """Stands where a task that was cancelled should have left a value."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __reduce__(self) -> str:
+        return "MISSING"
+
+
+MISSING = _Missing()
+
+
+def _aligned(size: int) -> int:
+    return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+class Blob:
+    """A pickled value: its stream, and its large buffers one after the other in `body`."""
+
+    __slots__ = ("body", "fd", "head", "sizes")
+
+    def __init__(self, head: bytes, sizes: tuple[int, ...] = (), body: Any = b"", fd: int = -1) -> None:
+        self.head = head
+        self.sizes = sizes
+        self.body = body
+        self.fd = fd
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.head) + len(self.body)
+
+    def load(self) -> Any:
+        """Unpickle, over a private and writable copy of the buffers."""
+        if not self.sizes:
+            return pickle.loads(self.head)
+        if self.fd >= 0:
+            area = memoryview(mmap.mmap(self.fd, len(self.body), flags=mmap.MAP_PRIVATE))
+        else:
+            area = memoryview(bytearray(self.body))
+        return pickle.loads(self.head, buffers=self._buffers(area))
+
+    def _buffers(self, area: memoryview) -> list[memoryview]:
+        buffers, start = [], 0
+        for size in self.sizes:
+            buffers.append(area[start : start + size])
+            start += _aligned(size)
+        return buffers
+
+    def share(self) -> int:
+        """The descriptor of the shared memory that holds the buffers."""
+        if self.fd < 0:
+            self.fd, self.body = _shared([self.body])
+        return self.fd
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Blob, (self.head, self.sizes, bytes(self.body))
+
+    @classmethod
+    def received(cls, head: bytes, sizes: tuple[int, ...], fd: int, size: int) -> Blob:
+        """A value whose buffers another process left in the shared memory `fd`."""
+        return cls(head, sizes, memoryview(mmap.mmap(fd, size, prot=mmap.PROT_READ)), fd)
+
+
+def _shared(buffers: list[Any]) -> tuple[int, memoryview]:
+    size = sum(_aligned(memoryview(buffer).nbytes) for buffer in buffers)
+    fd = os.memfd_create("compss", os.MFD_CLOEXEC)
+    os.ftruncate(fd, size)
+    area = mmap.mmap(fd, size)
+    start = 0
+    for buffer in buffers:
+        view = memoryview(buffer)
+        area[start : start + view.nbytes] = view.cast("B") if view.contiguous else view.tobytes()
+        start += _aligned(view.nbytes)
+    return fd, memoryview(area)
+
+
+def dump(value: Any) -> Any:
+    """What is stored for `value`: itself where it cannot change, else a Blob."""
+    kind = type(value)
+    if kind in IMMUTABLE or (kind in (str, bytes) and len(value) <= SMALL_TEXT):
+        return value
+    buffers: list[memoryview] = []
+
+    def keep(buffer: pickle.PickleBuffer) -> bool:
+        """Take large buffers out of the stream; PicklingError for those that are not contiguous is pickle's own."""
+        view = buffer.raw()
+        if view.nbytes < OUT_OF_BAND:
+            return True
+        buffers.append(view)
+        return False
+
+    try:
+        head = pickle.dumps(value, protocol=5, buffer_callback=keep)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        # Lambdas, closures and local classes: by value.
+        buffers.clear()
+        head = cloudpickle.dumps(value, protocol=5, buffer_callback=keep)
+    if not buffers:
+        return Blob(head)
+    fd, area = _shared(buffers)
+    return Blob(head, tuple(view.nbytes for view in buffers), area, fd)
+
+
+def load(stored: Any) -> Any:
+    return stored.load() if type(stored) is Blob else stored
+
+
+class Outputs(tuple):
+    """The values of a task that has several: its INOUT and OUT parameters, then its returns."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What stands in place of the values of a task that did not end well.
+
+    `kind` is `cancelled`, `failed` or `raised` (a COMPSsException, whose values count outside its groups).
+    Each value is what a later task may still use: for INOUT the last valid one, else MISSING.
+    """
+
+    kind: str
+    task: int
+    values: tuple[Any, ...] = ()
+    groups: tuple[str, ...] = ()
+    message: str = ""
+
+    def only(self, index: int) -> Outcome:
+        return Outcome(self.kind, self.task, self.values[index : index + 1], self.groups, self.message)
+
+    @property
+    def value(self) -> Any:
+        return self.values[0] if self.values else MISSING
+
+
+def pick(stored: Any, index: int) -> Any:
+    """One of the outputs of a task that has several."""
+    return stored.only(index) if type(stored) is Outcome else stored[index]
+
+
+def revive(stored: Any) -> Any:
+    """The last valid value of data whose writer was cancelled."""
+    return stored.value if type(stored) is Outcome and stored.value is not MISSING else stored
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a task, as the worker needs it."""
+
+    task: int
+    name: str
+    function: Any
+    on_failure: str = "RETRY"
+    time_out: float = 0
+    units: int = 1
+    groups: tuple[str, ...] = ()
+    # For each output the dependency that holds its value before the task, or -1.
+    before: tuple[int, ...] = ()
+    returns: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+    # Pickled (args, kwargs) of argument descriptions, read by the executor only.
+    body: bytes = b""

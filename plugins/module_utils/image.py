@@ -1,0 +1,120 @@
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+"""Builds a container image with buildah and pushes it, only when something that goes into it has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LABEL = "edge.continuum.content"  # the image's label that holds the hash of what it was built from
+
+MANIFESTS = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+
+
+class ImageError(Exception):
+    """An image cannot be built, pushed or looked up; the text says what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an image is built from: ``include`` are the paths in ``context`` that its Containerfile copies."""
+
+    containerfile: Path
+    context: Path
+    include: tuple[str, ...] = (".",)
+    arguments: tuple[tuple[str, str], ...] = ()
+
+    def key(self) -> str:
+        """Hash of everything that goes into the image."""
+        digest = hashlib.sha256(self.containerfile.read_bytes())
+        digest.update(json.dumps(self.arguments).encode())
+        for path in self._files():
+            digest.update(f"\0{path.relative_to(self.context)}\0{path.stat().st_mode & 0o111:o}\0".encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def _files(self) -> Iterator[Path]:
+        for name in self.include:
+            path = self.context / name
+            if not path.exists():
+                raise ImageError(f"{path} is not there, and {self.containerfile} copies it into the image")
+            yield from (p for p in sorted(path.rglob("*")) if p.is_file()) if path.is_dir() else [path]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry as its HTTP API shows it; ``host`` is host:port, spoken to over plain HTTP if ``insecure``."""
+
+    host: str
+    insecure: bool = False
+
+    def _get(self, path: str, accept: str) -> Any:
+        request = urllib.request.Request(
+            f"{'http' if self.insecure else 'https'}://{self.host}/v2/{path}", headers={"Accept": accept}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def label(self, repository: str, tag: str, label: str) -> str | None:
+        """The label of an image, None where the image or the label is not there."""
+        try:
+            manifest = self._get(f"{repository}/manifests/{tag}", ", ".join(MANIFESTS))
+            config = self._get(f"{repository}/blobs/{manifest['config']['digest']}", "*/*")
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+            raise ImageError(f"registry {self.host} answers {error.code} for {repository}:{tag}") from error
+        except (OSError, KeyError, ValueError) as error:
+            raise ImageError(f"registry {self.host} does not answer: {error}") from error
+        value = (config.get("config", {}).get("Labels") or {}).get(label)
+        return str(value) if value is not None else None
+
+
+@contextmanager
+def _policy() -> Iterator[Path]:
+    """Debian's buildah comes without the signature policy that it insists on."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"default": [{"type": "insecureAcceptAnything"}]}, file)
+        file.flush()
+        yield Path(file.name)
+
+
+def build_and_push(recipe: Recipe, key: str, registry: Registry, reference: str, storage: Path) -> None:
+    """Build ``recipe`` and push it as ``reference`` (repository:tag) of ``registry``."""
+    name = f"localhost/{hashlib.sha256(reference.encode()).hexdigest()[:12]}:{key[:12]}"
+    buildah = ["buildah", "--root", str(storage / "root"), "--runroot", str(storage / "run"), "--storage-driver", "vfs"]
+    with _policy() as policy:
+        common = ["--signature-policy", str(policy)]
+        arguments = [f"--build-arg={key}={value}" for key, value in recipe.arguments]
+        _run(
+            [*buildah, "build", *common, "--isolation=chroot", "--layers=false", "--quiet", *arguments]
+            + [f"--label={LABEL}={key}", f"--tag={name}", f"--file={recipe.containerfile}", str(recipe.context)]
+        )
+        try:
+            tls = f"--tls-verify={str(not registry.insecure).lower()}"
+            _run([*buildah, "push", *common, "--quiet", tls, name, f"docker://{registry.host}/{reference}"])
+        finally:
+            _run([*buildah, "rmi", "--force", name])
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise ImageError("buildah is not there: install it (Debian, Ubuntu: apt-get install buildah)") from error
+    if done.returncode:
+        raise ImageError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}")

@@ -1,0 +1,114 @@
+#!/usr/bin/python
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: files
+short_description: Write many small files in one go
+version_added: 0.1.0
+author: The continuum.edge maintainers (@continuum-edge)
+description:
+  - Writes each file atomically where its content or mode differs, and makes the folders it needs.
+  - One task for a whole tree costs what M(ansible.builtin.copy) costs for one file.
+options:
+  dest:
+    description: Folder that the paths in O(files) are relative to.
+    type: path
+    required: true
+  files:
+    description: Content by path.
+    type: dict
+    required: true
+  mode:
+    description: Mode of every file, in octal.
+    type: str
+    default: "0644"
+attributes:
+  check_mode:
+    description: Says what would be written without writing it.
+    support: full
+  diff_mode:
+    description: Shows each file that changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Write the configuration
+  continuum.edge.files:
+    dest: /etc/example
+    files:
+      a.conf: "{{ lookup('ansible.builtin.template', 'a.conf.j2') }}"
+      b/c.conf: "{{ lookup('ansible.builtin.template', 'c.conf.j2') }}"
+"""
+
+RETURN = r"""
+written:
+  description: Paths, relative to O(dest), of the files that changed.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import os  # noqa: E402
+import tempfile  # noqa: E402
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+
+
+def current(path: str) -> tuple[str, int] | None:
+    """Content and mode of a file, None where there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read(), os.fstat(file.fileno()).st_mode & 0o7777
+    except FileNotFoundError:
+        return None
+
+
+def write(path: str, content: str, mode: int) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "dest": {"type": "path", "required": True},
+            "files": {"type": "dict", "required": True},
+            "mode": {"type": "str", "default": "0644"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        mode = int(module.params["mode"], 8)
+    except ValueError:
+        module.fail_json(msg=f"mode is an octal number such as '0644'; found {module.params['mode']!r}")
+    written, diffs = [], []
+    for name, content in module.params["files"].items():
+        path = os.path.join(module.params["dest"], name)
+        try:
+            found = current(path)
+            if found == (content, mode):
+                continue
+            if not module.check_mode:
+                write(path, content, mode)
+        except OSError as error:
+            module.fail_json(msg=f"cannot write {path}: {error.strerror}", written=written)
+        written.append(name)
+        before, before_mode = found or ("", None)
+        header = path if before_mode in (None, mode) else f"{path} (mode {before_mode:04o} -> {mode:04o})"
+        diffs.append({"before_header": header, "after_header": header, "before": before, "after": content})
+    module.exit_json(changed=bool(written), written=written, diff=diffs)
+
+
+if __name__ == "__main__":
+    main()

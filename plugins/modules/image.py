@@ -1,0 +1,144 @@
+#!/usr/bin/python
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: image
+short_description: Build container images with buildah and push them
+version_added: 0.1.0
+author: The continuum.edge maintainers (@continuum-edge)
+description:
+  - Builds each image and pushes it to a registry. No Docker is needed.
+  - An image that is in the registry and was built from the same content is left alone.
+options:
+  registry:
+    description: Host and port of the registry.
+    type: str
+    required: true
+  insecure:
+    description: Speak plain HTTP to the registry.
+    type: bool
+    default: false
+  storage:
+    description: Folder for buildah's own storage.
+    type: path
+    required: true
+  images:
+    description: The images to build.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      reference:
+        description: Repository and tag in the registry, such as C(quay.io/prometheus/prometheus:v3.5.0).
+        type: str
+        required: true
+      containerfile:
+        description: The Containerfile.
+        type: path
+        required: true
+      context:
+        description: Folder that it copies from.
+        type: path
+        required: true
+      include:
+        description: What it copies, relative to O(images[].context). Only this decides whether the image is built again.
+        type: list
+        elements: str
+        default: ["."]
+      arguments:
+        description: Its build arguments.
+        type: dict
+        default: {}
+attributes:
+  check_mode:
+    description: Says which images would be built without building them.
+    support: full
+  diff_mode:
+    description: There is nothing to show of an image.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Build an application's image
+  continuum.edge.image:
+    registry: registry.example.org
+    storage: /var/lib/containers
+    images:
+      - reference: apps/matmul:1.0
+        containerfile: Containerfile
+        context: apps/matmul
+"""
+
+RETURN = r"""
+built:
+  description: References of the images that were built and pushed, or would be in check mode.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from pathlib import Path  # noqa: E402
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+
+from ansible_collections.continuum.edge.plugins.module_utils.image import (  # noqa: E402
+    LABEL,
+    ImageError,
+    Recipe,
+    Registry,
+    build_and_push,
+)
+from ansible_collections.continuum.edge.plugins.module_utils.progress import report  # noqa: E402
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "registry": {"type": "str", "required": True},
+            "insecure": {"type": "bool", "default": False},
+            "storage": {"type": "path", "required": True},
+            "images": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "reference": {"type": "str", "required": True},
+                    "containerfile": {"type": "path", "required": True},
+                    "context": {"type": "path", "required": True},
+                    "include": {"type": "list", "elements": "str", "default": ["."]},
+                    "arguments": {"type": "dict", "default": {}},
+                },
+            },
+        },
+        supports_check_mode=True,
+    )
+    registry = Registry(module.params["registry"], module.params["insecure"])
+    built: list[str] = []
+    try:
+        for image in module.params["images"]:
+            repository, colon, tag = image["reference"].rpartition(":")
+            if not colon or "/" in tag:
+                raise ImageError(f"reference {image['reference']} has no tag: write repository:tag")
+            recipe = Recipe(
+                Path(image["containerfile"]),
+                Path(image["context"]),
+                tuple(image["include"]),
+                tuple(sorted((name, str(value)) for name, value in image["arguments"].items())),
+            )
+            key = recipe.key()
+            if registry.label(repository, tag, LABEL) == key:
+                continue
+            if not module.check_mode:
+                report(f"building {image['reference']}")
+                build_and_push(recipe, key, registry, image["reference"], Path(module.params["storage"]))
+            built.append(image["reference"])
+    except (ImageError, OSError) as error:
+        module.fail_json(msg=str(error), built=built)
+    module.exit_json(changed=bool(built), built=built)
+
+
+if __name__ == "__main__":
+    main()
