@@ -240,9 +240,8 @@ def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scrat
     if changed and module.check_mode:
         found = rendered.release
     elif changed:
-        report(
-            f"{'upgrading' if old else 'installing'} {spec.name} ({rendered.release.chart}), then waiting until it is ready"
-        )
+        verb = "upgrading" if old else "installing"
+        report(f"{verb} {spec.name} ({rendered.release.chart}), then waiting until it is ready")
         found = release.upgrade(helm, spec, chart, values_file, old, report)
     result = {"changed": changed, **outcome(found, difference)}
     if module.check_mode and changed:
