@@ -192,6 +192,11 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "Remove them, or the release that owns them, first.",
     ),
     (
+        r"still exists",
+        "Release {name} is removed, but not all of its objects are gone after {timeout}: {detail}. "
+        "Look for finalizers that hold them, or for a cluster whose controllers do not run.",
+    ),
+    (
         r"another operation .* is in progress",
         "Another helm is changing release {name} right now: {detail}. Wait for it, then run this again.",
     ),
@@ -209,6 +214,7 @@ def explain(error: HelmError, spec: Spec, helm: Helm) -> ReleaseError:
         "repo": f" of {spec.repo}" if spec.repo else "",
         "kubeconfig": helm.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config",
         "context": f" (context {helm.context})" if helm.context else "",
+        "timeout": spec.timeout,
         "detail": text.rstrip("."),
     }
     for pattern, advice in _ADVICE:
@@ -254,7 +260,10 @@ def locate(helm: Helm, spec: Spec, scratch: Path) -> str:
     try:
         helm.call("pull", spec.chart, *arguments, "--destination", str(scratch), timeout=300)
     except HelmError as error:
-        raise explain(error, spec, helm) from error
+        # Helm's words for a server that does not answer are the same for a repository and for a cluster.
+        known = explain(error, spec, helm)
+        missing = re.search(r" does not exist: ", str(known))
+        raise known if missing else explain(HelmError(f"failed to download: {error}"), spec, helm) from error
     archive = next(scratch.glob("*.tgz"))
     if not exact:
         return str(archive)
@@ -358,7 +367,12 @@ def title(obj: Json) -> str:
 
 
 def by_title(manifest: str) -> dict[str, Json]:
-    return {title(obj): obj for obj in split(manifest)}
+    objects: dict[str, Json] = {}
+    for obj in split(manifest):
+        name = title(obj)
+        # Two API groups may have a kind of the same name.
+        objects[f"{name} ({obj.get('apiVersion')})" if name in objects else name] = obj
+    return objects
 
 
 @dataclass(frozen=True)
@@ -403,6 +417,20 @@ def compare(old: Release | None, new: Release | None) -> Difference:
         chart=(old.chart, new.chart) if old and new and old.chart != new.chart else None,
         failed=bool(old and both and old.status == "failed"),
     )
+
+
+def chart_name(chart: str) -> str:
+    """The name in name-version. Names have hyphens, too; versions begin with three numbers."""
+    return re.sub(r"-v?\d+\.\d+\.\d+[\w.+-]*$", "", chart)
+
+
+def refuse_other_chart(spec: Spec, old: Release, new: Release) -> None:
+    """Another chart under the same name is most often a mistake, and would replace all that runs."""
+    if chart_name(old.chart) != chart_name(new.chart):
+        raise ReleaseError(
+            f"Release {spec.name} in namespace {spec.namespace} is of chart {old.chart}. Expected chart "
+            f"{chart_name(new.chart)}. Remove the release first (state absent), or set replace_chart to true."
+        )
 
 
 def _hook_documents(release: Release) -> str:

@@ -70,6 +70,12 @@ options:
     description: Roll back, or remove a first installation, where the release does not become ready.
     type: bool
     default: true
+  replace_chart:
+    description:
+      - Replace a release that is of a chart of another name. Without it nothing is changed and the task fails, in check
+        mode too.
+    type: bool
+    default: false
   state:
     description:
       - V(present) installs or upgrades the release.
@@ -234,6 +240,8 @@ def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scrat
         module.warn(rendered.caveat)
     if old:
         module.no_log_values.update(release.sensitive_strings(old.config))
+    if old and old.status != "uninstalled" and not module.params["replace_chart"]:
+        release.refuse_other_chart(spec, old, rendered.release)
     difference = release.compare(old, rendered.release)
     changed = bool(difference) or old is None or pending
     found = old
@@ -278,6 +286,7 @@ def main() -> None:
             "create_namespace": {"type": "bool", "default": True},
             "timeout": {"type": "str", "default": "5m"},
             "rollback_on_failure": {"type": "bool", "default": True},
+            "replace_chart": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "kubeconfig": {"type": "path"},
             "context": {"type": "str"},
