@@ -1,0 +1,121 @@
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # The options of every module that reads the metric catalogue.
+    DOCUMENTATION = r"""
+options:
+  categories:
+    description:
+      - Take the entries of these categories only.
+      - One or more of V(cpu), V(memory), V(network), V(storage), V(node), V(application), V(platform).
+      - Where O(levels) is given too, an entry must meet both.
+    type: list
+    elements: str
+    default: []
+  levels:
+    description: Take the entries of these levels only, such as V(cluster), V(node), V(namespace) or V(pod).
+    type: list
+    elements: str
+    default: []
+  names:
+    description:
+      - Take these entries, beside those that O(categories) and O(levels) select.
+      - Records that a selected entry reads come along, as it would have no data without them.
+    type: list
+    elements: str
+    default: []
+  alerts:
+    description: Whether the selection contains alerts.
+    type: bool
+    default: true
+  extra_metrics:
+    description:
+      - A site's own metrics. They are checked, selected, ordered and written as the collection's are.
+      - >-
+        Each is a dictionary with C(name) (C(level:metric:operations)), C(expr) and C(meaning), and, where wanted,
+        C(category) (V(application)), C(unit) (V(count)), C(type) (V(gauge)), C(absent) (why there may be no series of
+        it), C(warning) and C(critical) (thresholds) and C(labels).
+      - >-
+        In C(expr), C($cluster) is the cluster label's name, C($window) the rate window, C($trend) the trend window, and
+        C($cadvisor), C($kubelet), C($kube_state_metrics), C($node_exporter) and so on are the exporters' selectors. A
+        plain C($) is written C($$).
+    type: list
+    elements: dict
+    default: []
+  labels:
+    description: Labels that every record and alert gets. Not one by which records are told apart, such as C(node).
+    type: dict
+    default: {}
+  cluster:
+    description:
+      - Name of the cluster, set as O(cluster_label) on every record and alert.
+      - Leave it empty where the scraped series carry that label already, and where one Prometheus has several clusters.
+    type: str
+    default: ""
+  selectors:
+    description:
+      - Label matchers that pick an exporter's series, by exporter, where they are not C(job="<exporter>").
+      - >-
+        The exporters are V(cadvisor), V(kubelet), V(probes), V(kube_state_metrics), V(node_exporter), V(apiserver),
+        V(coredns), V(pushgateway), V(applications), V(compss), V(blackbox), V(dcgm) and V(scaphandre).
+    type: dict
+    default: {}
+  cluster_label:
+    description: Name of the label that tells clusters apart.
+    type: str
+    default: cluster
+  interval:
+    description: How often the rules are evaluated.
+    type: str
+    default: 30s
+  scrape_interval:
+    description: How often the exporters are scraped.
+    type: str
+    default: 30s
+  rate_window:
+    description: Window of every rate; at least four times O(scrape_interval).
+    type: str
+    default: 2m
+  trend_window:
+    description: Window of every trend, such as the time until a disk is full.
+    type: str
+    default: 1h
+  node_cgroup:
+    description:
+      - Regular expression over cAdvisor's C(id) of the cgroups that together are a node.
+      - Nodes that share one machine each name their own, as V(/) is the whole machine on all of them.
+    type: str
+    default: /
+  service_cgroup:
+    description: Regular expression over cAdvisor's C(id) of the cgroups of system services.
+    type: str
+    default: .+[.]service
+  node_size:
+    description:
+      - What 100 % of a node is. V(capacity) is what its machine has.
+      - V(allocatable) is that less the kubelet's reservations, right where nodes share one machine.
+    type: str
+    choices: [capacity, allocatable]
+    default: capacity
+  virtual_interfaces:
+    description: Regular expression of the network interfaces of a node whose traffic another interface counts too.
+    type: str
+    default: >-
+      lo|(veth|cni|cali|cilium|lxc|docker|flannel|vxlan|geneve|genev_|br|virbr|bond|team|tun|tap|wg|dummy|kube|nodelocal|vmnet|ifb).*|.+[.][0-9]+
+  virtual_disks:
+    description: Regular expression of the block devices whose bytes the disk below counts too, without C(/dev/).
+    type: str
+    default: (dm-|md|loop|ram|zram|sr|fd).*
+  virtual_filesystems:
+    description: Regular expression of the file system types that hold nothing on a disk of their own.
+    type: str
+    default: >-
+      tmpfs|ramfs|devtmpfs|overlay|squashfs|erofs|iso9660|fuse.*|nsfs|proc|sysfs|cgroup.*|rpc_pipefs
+requirements:
+  - promql-parser >= 0.5 (PyPI)
+  - PyYAML
+"""
