@@ -12,6 +12,9 @@ kubelet: &kubelet
   kubernetes_sd_configs: [{{ toJson $node }}]
   relabel_configs:
     {{- include "em.nodes" . | nindent 4 }}
+probes:
+  <<: *kubelet
+  metrics_path: /metrics/probes
 cadvisor:
   <<: *kubelet
   metrics_path: /metrics/cadvisor
