@@ -81,8 +81,8 @@ class Blob:
         if self.fd >= 0:
             os.close(self.fd)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Blob, (self.head, self.sizes, bytes(self.body))
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return Blob, (self.head, self.sizes, pickle.PickleBuffer(self.body) if protocol >= 5 else bytes(self.body))
 
     @classmethod
     def received(cls, head: bytes, sizes: tuple[int, ...], fd: int, size: int) -> Blob:
@@ -111,7 +111,7 @@ def dump(value: Any) -> Any:
     buffers: list[memoryview] = []
 
     def keep(buffer: pickle.PickleBuffer) -> bool:
-        """Take large buffers out of the stream; PicklingError for those that are not contiguous is pickle's own."""
+        """Take large buffers out of the stream, leave small ones in."""
         view = buffer.raw()
         if view.nbytes < OUT_OF_BAND:
             return True

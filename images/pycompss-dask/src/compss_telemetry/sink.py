@@ -1,0 +1,105 @@
+"""Where events go: a Redis list that the monitoring container reads, or nowhere.
+
+An event is one JSON object. Its `event` is one of
+  run       state (started, ended, failed), time, application
+  worker    worker, state (joined, left), computing_units, time
+  start     id, name, worker, slot, time: only of tasks that run for a while, to tell what runs now
+  end       id, name, worker, slot, start, time, duration, attempt, state (COMPLETED, FAILED, CANCELED, IGNORED):
+            exactly one for each task
+  deadline  as `end`, with deadline and jitter in seconds: the task ran longer than both together
+  tasks     ended, pending: running totals
+Times are seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from typing import Any, Protocol
+
+from .deadline import Deadlines
+
+QUEUE = "compss_events"
+MAX_LENGTH = 1_000_000  # events that wait in the queue; the oldest go first
+MAX_WAITING = 100_000  # events that wait for a Redis that does not answer
+RETRY = 2.0
+
+
+class Sink:
+    """Takes events and drops them: no Redis, no telemetry."""
+
+    def __init__(self, deadlines: Deadlines | None = None) -> None:
+        self.deadlines = deadlines or Deadlines.from_environment()
+
+    def send(self, events: list[dict[str, Any]]) -> None:
+        """Take events; never blocks for long, never fails."""
+
+    def close(self) -> None:
+        """Give out what still waits."""
+
+
+class Redis(Protocol):
+    def rpush(self, name: str, *values: bytes | str) -> Any: ...
+    def ltrim(self, name: str, start: int, end: int) -> Any: ...
+
+
+class RedisSink(Sink):
+    """Appends events to a Redis list; while Redis is away they wait, within a bound."""
+
+    def __init__(self, client: Redis, deadlines: Deadlines | None = None, queue: str = QUEUE) -> None:
+        super().__init__(deadlines)
+        self.client = client
+        self.queue = queue
+        self.waiting: list[str] = []
+        self.dropped = 0
+        self.retry_at = 0.0
+        self.sent = 0
+
+    def send(self, events: list[dict[str, Any]]) -> None:
+        self.waiting += [json.dumps(event, separators=(",", ":")) for event in events]
+        if len(self.waiting) > MAX_WAITING:
+            self.dropped += len(self.waiting) - MAX_WAITING
+            del self.waiting[:-MAX_WAITING]
+        if self.waiting and time.monotonic() >= self.retry_at:
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self.waiting:
+                part = self.waiting[:1000]
+                length = self.client.rpush(self.queue, *part)
+                del self.waiting[: len(part)]
+                self.sent += len(part)
+                if isinstance(length, int) and length > MAX_LENGTH:
+                    self.client.ltrim(self.queue, -MAX_LENGTH, -1)
+        except Exception as error:
+            # Whatever is wrong with Redis, the application goes on.
+            if self.retry_at == 0.0:
+                print(f"telemetry: Redis does not take events ({error}); trying again", file=sys.stderr)
+            self.retry_at = time.monotonic() + RETRY
+
+    def close(self) -> None:
+        self._flush()
+
+
+def open_sink(url: str | None = None) -> Sink:
+    """The sink for a Redis URL (default: COMPSS_TELEMETRY_REDIS, host:port or redis://…); one that drops where none is."""
+    url = url or os.environ.get("COMPSS_TELEMETRY_REDIS", "")
+    if not url:
+        return Sink()
+    try:
+        import redis
+    except ImportError:
+        print("telemetry: the Python package redis is not installed; no events will be sent", file=sys.stderr)
+        return Sink()
+    if "://" not in url:
+        url = f"redis://{url}"
+    return RedisSink(redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1))
+
+
+def worker_name() -> str:
+    """The name under which this machine's tasks are reported."""
+    return os.environ.get("COMPSS_WORKER_NAME") or socket.gethostname()

@@ -1,0 +1,5 @@
+from pycompss_dask.decorators import binary
+
+Binary = binary
+
+__all__ = ["Binary", "binary"]

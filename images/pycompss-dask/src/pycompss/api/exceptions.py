@@ -1,0 +1,3 @@
+from pycompss_dask.errors import COMPSsException
+
+__all__ = ["COMPSsException"]

@@ -1,0 +1,3 @@
+from pycompss_dask.decorators import local
+
+__all__ = ["local"]

@@ -1,0 +1,5 @@
+from pycompss_dask.definition import task_decorator as task
+
+Task = task
+
+__all__ = ["Task", "task"]

@@ -1,0 +1,1 @@
+"""Small helpers that scripts use with tasks."""

@@ -1,0 +1,104 @@
+"""How the master follows data: which task wrote the last version of what."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+from distributed import Future as DaskFuture
+
+from .errors import PyCOMPSsException
+
+
+class Node:
+    """A key in the Dask graph. It stays wanted for as long as somebody refers to it."""
+
+    __slots__ = ("future", "groups", "inputs", "key", "name", "number", "outputs", "picked")
+
+    def __init__(self, key: tuple[str, int], outputs: int = 1, number: int = 0, name: str = "") -> None:
+        self.key = key
+        self.outputs = outputs
+        self.number = number
+        self.name = name
+        self.future: DaskFuture | None = None
+        # Nodes that Dask must not forget before this one has run.
+        self.inputs: tuple[Node, ...] = ()
+        self.picked: dict[int, Node] = {}
+        self.groups: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Datum:
+    """An object or file as it changes over time: each writer makes a new version, so readers never block writers."""
+
+    number: int
+    version: int = 1
+    node: Node | None = None
+    index: int = 0
+    path: str = ""
+    is_directory: bool = False
+    # What the file in the main program's file system looked like when it was this version.
+    seen: tuple[int, ...] | None = None
+    # CONCURRENT accesses since the last version: later tasks come after all of them.
+    concurrent: list[tuple[Node, int]] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        return f"d{self.number}v{self.version}"
+
+
+class Future:
+    """What a task call returns in place of a value: pass it to other tasks, or to compss_wait_on."""
+
+    __slots__ = ("__weakref__", "_datum", "_name")
+
+    def __init__(self, datum: Datum, name: str) -> None:
+        object.__setattr__(self, "_datum", datum)
+        object.__setattr__(self, "_name", name)
+
+    def __repr__(self) -> str:
+        return f"<Future of {self._name}, {self._datum.label}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise AttributeError(f"{self!r} has no attribute {name!r} yet: get its value with compss_wait_on first")
+
+    def __reduce__(self) -> Any:
+        raise PyCOMPSsException(
+            f"{self!r} is inside an object that was passed to a task: declare the parameter COLLECTION_IN or"
+            " DICTIONARY_IN (with Depth), or get the value with compss_wait_on first"
+        )
+
+
+class Tracker:
+    """Finds the datum of an object by the object's identity."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, tuple[Any, Datum]] = {}
+
+    def find(self, value: Any) -> Datum | None:
+        if type(value) is Future:
+            return value._datum  # type: ignore[no-any-return]
+        entry = self.known.get(id(value))
+        if entry is None:
+            return None
+        holder, datum = entry
+        return datum if (holder() if isinstance(holder, weakref.ref) else holder) is value else None
+
+    def track(self, value: Any, datum: Datum) -> None:
+        key = id(value)
+
+        def forget(_: Any, known: dict[int, tuple[Any, Datum]] = self.known) -> None:
+            known.pop(key, None)
+
+        try:
+            holder: Any = weakref.ref(value, forget)
+        except TypeError:
+            # Lists and dictionaries cannot be referred to weakly: they stay until waited for or deleted.
+            holder = value
+        self.known[key] = (holder, datum)
+
+    def forget(self, value: Any) -> bool:
+        return self.known.pop(id(value), None) is not None

@@ -1,0 +1,212 @@
+"""The decorators that stand above @task: each notes what it says in the task's definition."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from . import context
+from .definition import checked_on_failure, definition_of
+from .errors import PyCOMPSsException, unsupported
+
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
+
+# COMPSs' names of constraints and the workers' resources that they ask for. True: an amount; False: a property,
+# which a worker offers under "<resource>=<value>".
+CONSTRAINTS: dict[str, tuple[str, bool]] = {
+    "memory_size": ("memory", True),
+    "storage_size": ("storage", True),
+    "storage_bw": ("storage_bw", True),
+    "memory_type": ("memory_type", False),
+    "storage_type": ("storage_type", False),
+    "processor_architecture": ("architecture", False),
+    "processor_name": ("processor", False),
+    "processor_type": ("processor_type", False),
+    "operating_system_type": ("os", False),
+    "operating_system_distribution": ("os_distribution", False),
+    "app_software": ("software", False),
+    "host_queues": ("queue", False),
+}
+LEGACY = {
+    "computingUnits": "computing_units",
+    "ComputingUnits": "computing_units",
+    "memorySize": "memory_size",
+    "MemorySize": "memory_size",
+    "memoryType": "memory_type",
+    "storageSize": "storage_size",
+    "storageBW": "storage_bw",
+    "storageType": "storage_type",
+    "processorArchitecture": "processor_architecture",
+    "ProcessorArchitecture": "processor_architecture",
+    "processorName": "processor_name",
+    "processorType": "processor_type",
+    "operatingSystemType": "operating_system_type",
+    "operatingSystemDistribution": "operating_system_distribution",
+    "appSoftware": "app_software",
+    "hostQueues": "host_queues",
+}
+UNASSIGNED = ("[unassigned]", "", None)
+
+
+def machine() -> str:
+    """The architecture of this machine, under the name that COMPSs and Kubernetes use."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+
+
+def architecture(value: str) -> str:
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(value, value)
+
+
+def constraint(**arguments: Any) -> Decorator:
+    """`@constraint(computing_units=2, memory_size="4.0", processor_architecture="arm64")`."""
+
+    def decorate(function: Function) -> Function:
+        definition = definition_of(function, "constraint")
+        where = f"@constraint of {definition.name}"
+        for given, value in arguments.items():
+            name = LEGACY.get(given, given)
+            if name == "computing_units":
+                definition.constraints.units = value
+            elif name == "processors":
+                _processors(definition, value, where)
+            elif name == "is_local":
+                if not isinstance(value, bool):
+                    raise PyCOMPSsException(f"{where}: is_local is {value!r}, expected a boolean")
+                if value:
+                    raise unsupported("is_local=True", where)
+            elif name in CONSTRAINTS:
+                resource, is_amount = CONSTRAINTS[name]
+                if value in UNASSIGNED:
+                    continue
+                if is_amount:
+                    definition.constraints.resources[resource] = value
+                elif resource == "processor_type" and str(value).upper() == "CPU":
+                    continue
+                else:
+                    values = str(value).split(",") if resource in ("software", "queue") else [str(value)]
+                    for entry in values:
+                        text = architecture(entry.strip()) if resource == "architecture" else entry.strip()
+                        definition.constraints.resources[f"{resource}={text.lower()}"] = 1
+            else:
+                raise unsupported(f"constraint {given}", where)
+        return function
+
+    return decorate
+
+
+def _processors(definition: Any, value: Any, where: str) -> None:
+    for processor in value:
+        entry = {LEGACY.get(name, name): content for name, content in processor.items()}
+        kind = str(entry.pop("processor_type", "CPU")).lower()
+        units = entry.pop("computing_units", 1)
+        if kind == "cpu":
+            definition.constraints.units = units
+        else:
+            definition.constraints.resources[kind] = units
+        for name, content in entry.items():
+            if name not in ("processor_architecture", "processor_name"):
+                raise unsupported(f"constraint processors: {name}", where)
+            text = architecture(str(content)) if name == "processor_architecture" else str(content)
+            definition.constraints.resources[f"{CONSTRAINTS[name][0]}={text.lower()}"] = 1
+
+
+def binary(**arguments: Any) -> Decorator:
+    """`@binary(binary="grep", working_dir=…, args=…, fail_by_exit_value=…)`: the task is a program."""
+    known = {"binary", "working_dir", "workingDir", "args", "params", "fail_by_exit_value", "engine", "image"}
+    if unknown := set(arguments) - known:
+        raise PyCOMPSsException(f"@binary: unknown arguments {sorted(unknown)}")
+    if "binary" not in arguments:
+        raise PyCOMPSsException("@binary: the argument binary is missing")
+    for name in ("engine", "image"):
+        if arguments.get(name) not in UNASSIGNED:
+            raise unsupported(f"@binary({name}=…)")
+    fails = arguments.get("fail_by_exit_value", True)
+    if isinstance(fails, str):
+        fails = fails.strip().lower() == "true"
+
+    def decorate(function: Function) -> Function:
+        definition = definition_of(function, "binary")
+        definition.binary = {
+            "binary": os.path.expandvars(str(arguments["binary"])),
+            "working_dir": str(arguments.get("working_dir", arguments.get("workingDir", "")) or ""),
+            "args": arguments.get("args", arguments.get("params")),
+            "fail_by_exit_value": bool(fails),
+            "parameters": {
+                name: (parameter.stream, parameter.prefix, _mode(parameter))
+                for name, parameter in definition.parameters.items()
+            },
+        }
+        return function
+
+    return decorate
+
+
+def _mode(parameter: Any) -> str:
+    if parameter.stream in ("", "STDIN"):
+        return "rb"
+    return "wb" if parameter.direction == "OUT" else "ab"
+
+
+def reduction(**arguments: Any) -> Decorator:
+    """`@reduction(chunk_size=…)`: the task's collection is reduced in chunks, the chunks' results likewise."""
+    if unknown := set(arguments) - {"chunk_size", "is_reduce"}:
+        raise PyCOMPSsException(f"@reduction: unknown arguments {sorted(unknown)}")
+    size = arguments.get("chunk_size", 0)
+    if isinstance(size, str) and size.strip().startswith("$"):
+        name = size.strip()[1:].strip("{}")
+        if name not in os.environ:
+            raise PyCOMPSsException(f"@reduction: environment variable {name} is not set")
+        size = os.environ[name]
+    try:
+        count = int(size)
+    except (TypeError, ValueError):
+        raise PyCOMPSsException(f"@reduction: chunk_size is {size!r}, expected a number") from None
+
+    def decorate(function: Function) -> Function:
+        definition = definition_of(function, "reduction")
+        definition.chunk_size = count
+        definition.reduces = bool(arguments.get("is_reduce", True))
+        return function
+
+    return decorate
+
+
+def on_failure(*, management: str, **defaults: Any) -> Decorator:
+    """`@on_failure(management="IGNORE", returns=0)`: what happens when the task fails, and what then stands for it."""
+
+    def decorate(function: Function) -> Function:
+        definition = definition_of(function, "on_failure")
+        definition.on_failure = checked_on_failure(management, f"@on_failure of {definition.name}")
+        definition.defaults = dict(defaults)
+        return function
+
+    return decorate
+
+
+def io(**arguments: Any) -> Decorator:
+    """`@IO()`: the task waits for input or output most of the time and takes no computing unit."""
+    if arguments:
+        raise PyCOMPSsException(f"@IO: unknown arguments {sorted(arguments)}")
+
+    def decorate(function: Function) -> Function:
+        definition_of(function, "IO").constraints.units = 0
+        return function
+
+    return decorate
+
+
+def local(function: Function) -> Function:
+    """`@local`: a function of the main program that waits for the values of its arguments."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if context.role == "master" and context.runtime is not None:
+            args = tuple(context.runtime.wait_on(argument) for argument in args)
+            kwargs = {name: context.runtime.wait_on(argument) for name, argument in kwargs.items()}
+        return function(*args, **kwargs)
+
+    return call

@@ -1,0 +1,340 @@
+"""The process in which tasks run: one per computing unit, as in PyCOMPSs.
+
+It imports nothing of Dask. The worker hands it one call at a time over a socket; the task's standard
+output and error go to two files that the worker reads afterwards.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import itertools
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from . import context
+from .channel import Channel
+from .errors import COMPSsException, PyCOMPSsException
+from .wire import MISSING, dump, load
+
+# A description is a tuple: what it is, its content, and the position among the outputs (-1: none).
+VALUE, DEPENDENCY, FILE, LIST, TUPLE, MAPPING, NEW = range(7)
+
+
+class Application:
+    """Finds the application's functions and classes under the names that the master gave them."""
+
+    def __init__(self, main: tuple[str, str] | None, paths: list[str]) -> None:
+        self.main = main
+        for path in reversed(paths):
+            if path not in sys.path and Path(path).is_dir():
+                sys.path.insert(0, path)
+
+    def load_main(self) -> None:
+        """Import the script under its own name, and let `__main__` mean it, as the master pickled it."""
+        if self.main is None:
+            return
+        name, path = self.main
+        self.main = None
+        module = sys.modules.get(name)
+        if module is None or getattr(module, "__file__", None) != path:
+            specification = importlib.util.spec_from_file_location(name, path)
+            if specification is None or specification.loader is None:
+                raise PyCOMPSsException(f"{path} is not a Python script")
+            module = importlib.util.module_from_spec(specification)
+            sys.modules[name] = module
+            specification.loader.exec_module(module)
+        sys.modules["__main__"] = module
+
+    def function(self, reference: Any) -> Callable[..., Any]:
+        if not isinstance(reference, tuple):
+            return load(reference)  # type: ignore[no-any-return]
+        module, qualified = reference
+        if module == "__main__":
+            found: Any = sys.modules["__main__"]
+        else:
+            found = importlib.import_module(module)
+        for name in qualified.split("."):
+            mangled = f"_{found.__name__.lstrip('_')}{name}" if isinstance(found, type) else name
+            found = getattr(found, mangled) if name.startswith("__") and hasattr(found, mangled) else getattr(found, name)
+        definition = getattr(found, "__compss__", None) or getattr(getattr(found, "__func__", None), "__compss__", None)
+        if definition is None:
+            raise PyCOMPSsException(f"{module}.{qualified} is not a task in the worker")
+        return definition.function  # type: ignore[no-any-return]
+
+
+class Arguments:
+    """Builds a call's arguments from their descriptions, and collects its outputs afterwards."""
+
+    def __init__(self, dependencies: list[Any], sandbox: Path) -> None:
+        self.dependencies = dependencies
+        self.sandbox = sandbox
+        self.loaded: dict[int, Any] = {}
+        self.constants: dict[int, Any] = {}
+        self.outputs: dict[int, Callable[[], Any]] = {}
+        self.names: set[str] = set()
+        self.files: dict[int, str] = {}
+        self.used = False
+
+    def build(self, description: tuple[Any, ...]) -> Any:
+        kind, content, output = description
+        if kind == VALUE:
+            return load(content)
+        if kind == DEPENDENCY:
+            if content not in self.loaded:
+                self.loaded[content] = load(self.dependencies[content])
+            value = self.loaded[content]
+        elif kind == FILE:
+            return self._file(content, output)
+        elif kind == LIST:
+            value = [self.build(element) for element in content]
+            for position, element in enumerate(content):
+                self._element(value, position, element)
+            return value
+        elif kind == TUPLE:
+            return tuple(self.build(element) for element in content)
+        elif kind == MAPPING:
+            value = {self.build(key): self.build(element) for key, element in content}
+            for key, (_, element) in zip(value, content, strict=True):
+                self._element(value, key, element)
+            return value
+        else:
+            value = self._new(load(content))
+        if output >= 0:
+            self.outputs[output] = lambda: dump(value)
+        return value
+
+    def _element(self, container: Any, key: Any, description: tuple[Any, ...]) -> None:
+        """The output of an element is what stands at its place after the task, not the object that stood there."""
+        kind, _, output = description
+        if output >= 0 and kind not in (FILE, LIST, MAPPING):
+            self.outputs[output] = lambda: dump(container[key])
+
+    @staticmethod
+    def _new(kind: type) -> Any:
+        """An empty object of the class of an OUT parameter; None where the class cannot be made without arguments."""
+        try:
+            return kind()
+        except TypeError:
+            return None
+
+    def _file(self, content: tuple[Any, ...], output: int) -> str:
+        dependency, name, is_directory = content
+        if output < 0 and dependency in self.files:
+            return self.files[dependency]
+        self.used = True
+        folder = self.sandbox
+        if name in self.names:
+            folder = self.sandbox / str(len(self.names))
+        self.names.add(name if folder is self.sandbox else f"{folder.name}/{name}")
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / name
+        if dependency >= 0:
+            unpack(load(self.dependencies[dependency]), path)
+            self.files[dependency] = str(path)
+        elif is_directory:
+            path.mkdir(exist_ok=True)
+        if output >= 0:
+            self.outputs[output] = lambda: dump(pack(path, is_directory))
+        return str(path)
+
+
+def pack(path: Path, is_directory: bool = False) -> Any:
+    """The content of a file (mode, bytes) or of a directory (relative path -> the same)."""
+    if is_directory:
+        return {
+            str(entry.relative_to(path)): None if entry.is_dir() else pack(entry) for entry in sorted(path.rglob("*"))
+        }
+    if not path.exists():
+        # A task need not write its FILE_OUT; COMPSs leaves an empty file.
+        return (0o644, b"")
+    return (path.stat().st_mode & 0o777, pickle.PickleBuffer(path.read_bytes()))
+
+
+def unpack(content: Any, path: Path) -> None:
+    if isinstance(content, dict):
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        for name, entry in content.items():
+            if entry is None:
+                (path / name).mkdir(parents=True, exist_ok=True)
+            else:
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                unpack(entry, path / name)
+        return
+    mode, data = content
+    path.write_bytes(data)
+    path.chmod(mode | 0o600)
+
+
+def run_binary(options: dict[str, Any], names: list[str], arguments: list[Any]) -> int:
+    """Run the program of a @binary task; its exit value is what the task returns."""
+    values = dict(zip(names, arguments, strict=False))
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL}
+    opened = []
+    command = []
+    parameters = options["parameters"]
+    for name, value in zip(names, arguments, strict=True):
+        stream, prefix, mode = parameters.get(name, ("", "", ""))
+        if stream:
+            opened.append(Path(value).open(mode))
+            streams[stream.lower()] = opened[-1]
+        elif prefix and prefix != "null":
+            command.append(f"{prefix}{value}")
+        else:
+            command.append(str(value))
+
+    def filled(text: str) -> str:
+        for name, value in values.items():
+            text = text.replace("{{" + name + "}}", str(value))
+        return text
+
+    if options["args"] is not None:
+        command = filled(options["args"]).split()
+    folder = filled(options["working_dir"]) or None
+    try:
+        ended = subprocess.run([filled(options["binary"]), *command], cwd=folder, check=False, **streams)
+    finally:
+        for file in opened:
+            file.close()
+    if ended.returncode and options["fail_by_exit_value"]:
+        raise PyCOMPSsException(f"{options['binary']} ended with exit value {ended.returncode}")
+    return ended.returncode
+
+
+def returned(result: Any, count: int) -> list[Any]:
+    """The values that a task with `count` returns gave."""
+    if count == 0:
+        return []
+    if count == 1:
+        return [result]
+    values = list(itertools.islice(iter(result), count))
+    if len(values) < count:
+        raise PyCOMPSsException(f"the task returned {len(values)} values, expected {count}")
+    return values
+
+
+class Executor:
+    def __init__(self, channel: Channel, folder: Path, application: Application) -> None:
+        self.channel = channel
+        self.folder = folder
+        self.application = application
+        self.streams = [os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_APPEND) for name in ("out", "err")]
+
+    def serve(self) -> None:
+        while True:
+            try:
+                call, dependencies = self.channel.receive()
+            except EOFError:
+                return
+            for number, stream in enumerate(self.streams, start=1):
+                os.ftruncate(stream, 0)
+                os.dup2(stream, number)
+            sandbox = self.folder / "sandbox"
+            os.chdir(self.folder)
+            arguments = Arguments(dependencies, sandbox)
+            head, outputs = self.run(call, arguments)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            sizes = tuple(os.fstat(stream).st_size for stream in self.streams)
+            self.channel.send((*head, sizes), outputs)
+            if arguments.used:
+                os.chdir(self.folder)
+                shutil.rmtree(sandbox, ignore_errors=True)
+            # Values of the task that ended must not live until the next one comes.
+            del call, dependencies, arguments, outputs, head
+
+    def run(self, call: Any, arguments: Arguments) -> tuple[tuple[Any, ...], list[Any]]:
+        """Run one call; (state, begin, end, message) and the stored outputs."""
+        function, body, ninout, nreturns, ignore, options = call
+        begin = time.time()
+        try:
+            self.application.load_main()
+            os.environ["COMPSS_NUM_CPUS"] = str(options.get("units", 1))
+            args, kwargs = pickle.loads(body)
+            positional = [arguments.build(description) for description in args]
+            named = {name: arguments.build(description) for name, description in kwargs.items()}
+            if arguments.used:
+                os.chdir(arguments.sandbox)
+            if "binary" in options:
+                target: Callable[..., Any] = partial(run_binary, options["binary"], [*options["names"], *named])
+                positional, named = [[*positional, *named.values()]], {}
+            else:
+                target = self.application.function(function)
+            begin = time.time()
+            result = returned(target(*positional, **named), nreturns)
+            end = time.time()
+            outputs = [arguments.outputs[position]() for position in range(ninout)]
+            return ("done", begin, end, ""), outputs + [dump(value) for value in result]
+        except COMPSsException as error:
+            end = time.time()
+            traceback.print_exc()
+            outputs = [arguments.outputs[position]() for position in range(ninout)]
+            return ("raised", begin, end, error.message), outputs + [MISSING] * nreturns
+        except BaseException as error:
+            end = time.time()
+            traceback.print_exc()
+            message = f"{type(error).__name__}: {error}"
+            if ignore and isinstance(error, Exception):
+                return self._ignored(arguments, ninout, nreturns, options.get("defaults") or {}, begin, end, message)
+            return ("error", begin, end, message), []
+
+    @staticmethod
+    def _ignored(
+        arguments: Arguments,
+        ninout: int,
+        nreturns: int,
+        defaults: dict[Any, Any],
+        begin: float,
+        end: float,
+        message: str,
+    ) -> tuple[tuple[Any, ...], list[Any]]:
+        """What a task leaves whose failure is ignored: its parameters as they are, and the defaults."""
+        try:
+            given = defaults.get("returns")
+            returns = [given] * nreturns if nreturns <= 1 or given is None else returned(given, nreturns)
+            positions = defaults.get("#outputs", {})  # output -> (parameter, whether it is a file)
+            outputs = []
+            for position in range(ninout):
+                name, is_file = positions.get(position, ("", False))
+                if name in defaults:
+                    value = defaults[name]
+                    outputs.append(dump(pack(Path(value)) if is_file else value))
+                else:
+                    outputs.append(arguments.outputs[position]() if position in arguments.outputs else MISSING)
+            return ("ignored", begin, end, message), outputs + [dump(value) for value in returns]
+        except Exception as error:
+            traceback.print_exc()
+            return ("error", begin, end, f"{type(error).__name__}: {error}"), []
+
+
+def main() -> None:
+    descriptor, folder = int(sys.argv[1]), Path(sys.argv[2])
+    # The executor must not outlive its worker: PR_SET_PDEATHSIG.
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        # Where memory runs out, the kernel should end the task, not the worker.
+        Path("/proc/self/oom_score_adj").write_text("500")
+    except OSError:
+        pass
+    channel = Channel(socket.socket(fileno=descriptor))
+    (main_script, paths), _ = channel.receive()
+    context.role = "worker"
+    Executor(channel, folder, Application(main_script, paths)).serve()
+
+
+if __name__ == "__main__":
+    main()

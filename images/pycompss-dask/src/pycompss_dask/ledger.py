@@ -1,0 +1,103 @@
+"""The scheduler's side: one record of each task that ended, in the order in which they did."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from distributed import Scheduler
+from distributed.diagnostics.plugin import SchedulerPlugin
+
+PREFIX = "compss-"
+GATHER_DELAY = 0.005  # seconds in which records gather before the master is told
+
+
+class Ledger(SchedulerPlugin):
+    name = "compss"
+    idempotent = True
+
+    async def start(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self.records: list[dict[str, Any]] = []
+        self.changed = asyncio.Event()
+        self.names: dict[str, str] = {}
+        self.lost: dict[Any, int] = {}
+        self.failures: dict[Any, list[Any]] = {}
+        scheduler.handlers["compss_failed"] = self.failed
+        scheduler.compss = self  # type: ignore[attr-defined]
+        for worker in scheduler.workers:
+            self.add_worker(scheduler, worker)
+
+    def add(self, record: dict[str, Any]) -> None:
+        self.records.append(record)
+        self.changed.set()
+
+    def transition(self, key: Any, start: str, finish: str, *_: Any, stimulus_id: str, **kwargs: Any) -> None:
+        if finish == "memory":
+            record = (kwargs.get("metadata") or {}).get("compss")
+            if record is not None:
+                if key in self.lost:
+                    record["lost"] = self.lost.pop(key)
+                if key in self.failures:
+                    record["failures"] = self.failures.pop(key) + (record.get("failures") or [])
+                state = self.scheduler.tasks.get(key)
+                if state is not None:
+                    state.metadata.pop("compss", None)
+                self.add(record)
+        elif start == "processing" and finish == "released" and not stimulus_id.startswith("reschedule"):
+            # Its worker went away: it will run again elsewhere.
+            if _task(key) is not None:
+                self.lost[key] = self.lost.get(key, 0) + 1
+        elif finish == "erred":
+            error = kwargs.get("exception_text") or kwargs.get("exception")
+            self.add({"erred": _task(key), "message": str(error or "lost with its workers")})
+
+    def failed(self, key: Any, worker: str, task: int, failures: list[Any]) -> str:
+        """A task failed twice on a worker: try another one once, if there is one, then give up."""
+        del task
+        before = self.failures.setdefault(key, [])
+        before.extend(failures)
+        if len(before) >= 4:
+            return "enough"
+        state = self.scheduler.tasks.get(key)
+        others = {address for address in self.scheduler.workers if address != worker}
+        if state is not None and others and not state.worker_restrictions:
+            state.worker_restrictions = others
+            state.loose_restrictions = True
+        return "again"
+
+    def log_event(self, topic: str, msg: Any) -> None:
+        if topic == "compss":
+            self.add(msg)
+
+    def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        state = scheduler.workers[worker]
+        self.names[worker] = str(state.name)
+        self.add({"joined": str(state.name), "units": state.nthreads, "address": worker, "time": time.time()})
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:  # noqa: ARG002
+        self.add({"left": self.names.pop(worker, worker), "address": worker, "time": time.time()})
+
+    async def drain(self, patience: float) -> list[dict[str, Any]]:
+        """The records since the last call; waits for one as long as `patience`."""
+        if not self.records:
+            self.changed.clear()
+            try:
+                await asyncio.wait_for(self.changed.wait(), patience)
+            except TimeoutError:
+                return []
+            await asyncio.sleep(GATHER_DELAY)
+        records, self.records = self.records, []
+        return records
+
+
+def _task(key: Any) -> int | None:
+    """The number of the task that a key stands for."""
+    if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str) and key[0].startswith(PREFIX):
+        return int(key[1])
+    return None
+
+
+async def drain(patience: float, dask_scheduler: Any = None) -> list[dict[str, Any]]:
+    return await dask_scheduler.compss.drain(patience)  # type: ignore[no-any-return]

@@ -1,0 +1,345 @@
+"""The worker's side: takes calls from Dask, runs them in executors, reports what happened.
+
+`execute` is the one function that Dask runs for a task. Its record (when, where, what the task printed)
+travels as metadata of the same message that tells the scheduler of the result, so that no task is
+reported without its result, and none twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from distributed import Reschedule, Worker, get_worker
+from distributed.diagnostics.plugin import WorkerPlugin
+from distributed.protocol import dask_deserialize, dask_serialize
+from distributed.utils import sync
+from tornado.ioloop import PeriodicCallback
+
+from dask.sizeof import sizeof
+
+from .channel import Channel
+from .wire import MISSING, Blob, Call, Outcome, Outputs
+
+MAX_OUTPUT = 1 << 20  # bytes of a task's printed output that travel to the master
+START_DELAY = 0.2  # a task that ends sooner is reported once, at its end
+
+
+@dask_serialize.register(Blob)
+def _serialize(blob: Blob) -> tuple[dict[str, Any], list[Any]]:
+    return {"sizes": blob.sizes}, [blob.head, blob.body]
+
+
+@dask_deserialize.register(Blob)
+def _deserialize(header: dict[str, Any], frames: list[Any]) -> Blob:
+    return Blob(bytes(frames[0]), tuple(header["sizes"]), frames[1] if len(frames) > 1 else b"")
+
+
+@sizeof.register(Blob)
+def _sizeof(blob: Blob) -> int:
+    return blob.nbytes
+
+
+class Gone(Exception):
+    """The executor ended before its task did."""
+
+
+class Slot:
+    """One executor, and the place for it in the trace."""
+
+    def __init__(self, number: int, folder: Path, configuration: Any) -> None:
+        self.number = number
+        self.folder = folder / f"executor{number}"
+        self.configuration = configuration
+        self.process: subprocess.Popen[bytes] | None = None
+        self.cancelled = False
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ours, theirs = socket.socketpair()
+        environment = dict(os.environ)
+        # One task, one computing unit: numeric libraries must not start a thread per core of the machine.
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+            environment.setdefault(name, "1")
+        source = str(Path(__file__).parent.parent)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (source, environment.get("PYTHONPATH"))))
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pycompss_dask.executor", str(theirs.fileno()), str(self.folder)],
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+            )
+        self.channel = Channel(ours)
+        self.channel.send(self.configuration)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.channel.close()
+            self.process = None
+
+    def run(self, call: Any, dependencies: Any, time_out: float) -> tuple[Any, list[Any]]:
+        if self.process is None:
+            self.start()
+        self.channel.socket.settimeout(time_out or None)
+        try:
+            self.channel.send(call, dependencies)
+            return self.channel.receive()
+        except TimeoutError:
+            self.stop()
+            raise Gone(f"the task ran longer than its time_out of {time_out:g} s and was ended") from None
+        except (EOFError, OSError):
+            process = self.process
+            status = process.wait() if process else 0
+            self.stop()
+            raise Gone(f"the process of the task ended with status {status}") from None
+
+    def printed(self, sizes: tuple[int, ...] | None) -> tuple[bytes, bytes]:
+        """What the task wrote to its standard output and error."""
+        if sizes == (0, 0):
+            return b"", b""
+        found = []
+        for name in ("out", "err"):
+            path = self.folder / name
+            if not path.exists():
+                found.append(b"")
+                continue
+            with path.open("rb") as file:
+                data = file.read(MAX_OUTPUT)
+                if file.read(1):
+                    data += f"\n[{path.stat().st_size} bytes; what follows was left out]\n".encode()
+            found.append(data)
+        return found[0], found[1]
+
+
+class Units:
+    """The computing units of the worker, given out in the order in which they are asked for."""
+
+    def __init__(self, total: int) -> None:
+        self.total = self.free = total
+        self.waiting: list[object] = []
+        self.changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, count: int) -> Iterator[None]:
+        count = min(count, self.total)
+        turn = object()
+        with self.changed:
+            if self.waiting or self.free < count:
+                self.waiting.append(turn)
+                self.changed.wait_for(lambda: self.waiting[0] is turn and self.free >= count)
+                del self.waiting[0]
+            self.free -= count
+            if self.waiting:
+                self.changed.notify_all()
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.free += count
+                if self.waiting:
+                    self.changed.notify_all()
+
+
+class Host(WorkerPlugin):
+    """What the engine keeps in a worker; the scheduler gives it to each worker that comes, late ones too."""
+
+    name = "compss"
+
+    def __init__(self, run: str, sources: dict[str, bytes], main: tuple[str, str] | None, paths: list[str]) -> None:
+        self.run = run
+        self.sources = sources
+        self.main = main
+        self.paths = paths
+
+    def setup(self, worker: Worker) -> None:
+        self.worker = worker
+        self.label = str(worker.name)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"compss-{self.run}-"))
+        main, paths = self.main, list(self.paths)
+        if self.sources:
+            application = self.folder / "application"
+            for name, content in self.sources.items():
+                path = application / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            paths.insert(0, str(application))
+            if main is not None:
+                main = (main[0], str(application / main[1]))
+        units = worker.state.nthreads
+        self.units = Units(units)
+        self.slots: queue.LifoQueue[Slot] = queue.LifoQueue()
+        self.all = [Slot(number, self.folder, (main, paths)) for number in range(units)]
+        for slot in reversed(self.all):
+            slot.start()
+            self.slots.put(slot)
+        self.cancelled: set[int] = set()
+        self.running: dict[int, tuple[Slot, float, str]] = {}
+        self.announced: set[int] = set()
+        worker.compss = self  # type: ignore[attr-defined]
+        self.announcer = PeriodicCallback(self.announce, START_DELAY * 1000)
+        self.announcer.start()
+
+    def teardown(self, worker: Worker) -> None:  # noqa: ARG002
+        self.announcer.stop()
+        for slot in self.all:
+            slot.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def announce(self) -> None:
+        """Tell of the tasks that have been running for a while; those that ended need no telling."""
+        running = dict(self.running)
+        self.announced &= running.keys()
+        now = time.time()
+        started = [
+            (task, name, begin, slot.number)
+            for task, (slot, begin, name) in running.items()
+            if task not in self.announced and now - begin >= START_DELAY / 2
+        ]
+        if started:
+            self.announced.update(task for task, *_ in started)
+            self.worker.log_event("compss", {"worker": self.label, "started": started})
+
+    def cancel(self, tasks: list[int]) -> None:
+        self.cancelled.update(tasks)
+        for task in tasks:
+            if task in self.running:
+                slot = self.running[task][0]
+                slot.cancelled = True
+                if slot.process is not None:
+                    slot.process.kill()
+
+
+class Cancellation(WorkerPlugin):
+    """Tells every worker, and those that come later, of tasks that must not run."""
+
+    def __init__(self, number: int, tasks: list[int]) -> None:
+        self.name = f"compss-cancel-{number}"
+        self.tasks = tasks
+
+    def setup(self, worker: Worker) -> None:
+        worker.compss.cancel(self.tasks)  # type: ignore[attr-defined]
+
+
+def execute(call: Call, *dependencies: Any) -> Any:
+    """Run one task; what it returns is stored by Dask under the task's key."""
+    worker = get_worker()
+    host: Host = worker.compss
+    key = worker.get_current_task()
+    record: dict[str, Any] = {"task": call.task, "worker": host.label, "begin": 0.0, "end": 0.0, "slot": 0}
+    stored = _attempts(call, dependencies, host, key, record)
+    worker.state.tasks[key].metadata = {"compss": record}
+    return stored
+
+
+def _cancelled(call: Call, dependencies: tuple[Any, ...], kind: str, message: str) -> Outcome:
+    """The outcome of a task that did not run to its end: its INOUT data stay as they were before it."""
+    values = []
+    for before in call.before:
+        value = dependencies[before] if before >= 0 else MISSING
+        values.append(value.value if type(value) is Outcome else value)
+    return Outcome(kind, call.task, (*values, *[MISSING] * call.returns), call.groups, message)
+
+
+def _stored(values: list[Any]) -> Any:
+    if len(values) == 1:
+        return values[0]
+    return Outputs(values) if values else None
+
+
+def _attempts(call: Call, dependencies: tuple[Any, ...], host: Host, key: Any, record: dict[str, Any]) -> Any:
+    for position, value in enumerate(dependencies):
+        if type(value) is Outcome:
+            usable = value.kind == "raised" and not set(value.groups) & set(call.groups)
+            if not usable or value.value is MISSING:
+                record["state"] = "CANCELED"
+                record["begin"] = record["end"] = time.time()
+                return _cancelled(call, dependencies, "cancelled", f"cancelled with task {value.task}")
+            dependencies = (*dependencies[:position], value.value, *dependencies[position + 1 :])
+    options = {"units": call.units, **call.options}
+    message = (
+        call.function,
+        call.body,
+        len(call.before),
+        call.returns,
+        call.on_failure == "IGNORE",
+        options,
+    )
+    failures: list[tuple[float, float, str, bytes, bytes]] = []
+    with host.units.taken(call.units):
+        while True:
+            if call.task in host.cancelled:
+                record["state"] = "CANCELED"
+                record["begin"] = record["end"] = time.time()
+                return _cancelled(call, dependencies, "cancelled", "its group was cancelled")
+            slot = host.slots.get()
+            slot.cancelled = False
+            began = time.time()
+            host.running[call.task] = (slot, began, call.name)
+            try:
+                (state, begin, end, text, sizes), outputs = slot.run(message, dependencies, call.time_out)
+            except Gone as error:
+                state, begin, end, text, sizes, outputs = "error", began, time.time(), str(error), None, []
+            finally:
+                host.running.pop(call.task, None)
+                record["slot"] = slot.number
+                printed = slot.printed(sizes) if not slot.cancelled else (b"", b"")
+                host.slots.put(slot)
+            record.update(begin=begin, end=end, out=printed[0], err=printed[1])
+            if slot.cancelled or call.task in host.cancelled:
+                record["state"] = "CANCELED"
+                return _cancelled(call, dependencies, "cancelled", "its group was cancelled")
+            if state == "done":
+                record["state"] = "COMPLETED"
+                break
+            record["message"] = text
+            if state == "ignored":
+                record["state"] = "IGNORED"
+                break
+            if state == "raised":
+                record["state"] = "RAISED"
+                record["failures"] = failures
+                return Outcome("raised", call.task, tuple(outputs), call.groups, text)
+            record["err"] += b"" if sizes else f"{text}\n".encode()
+            record["state"] = "FAILED"
+            if call.on_failure in ("FAIL", "CANCEL_SUCCESSORS", "IGNORE"):
+                if call.on_failure == "IGNORE":
+                    # The executor itself is gone, and with it what the task had done to its parameters.
+                    record["state"] = "IGNORED"
+                    returns = call.options.get("defaults", {}).get("returns") if call.returns == 1 else None
+                    outputs = [dependencies[before] if before >= 0 else None for before in call.before]
+                    return _stored([*outputs, *[returns] * call.returns])
+                kind = "cancelled" if call.on_failure == "CANCEL_SUCCESSORS" else "failed"
+                record["fatal"] = kind == "failed"
+                return _cancelled(call, dependencies, kind, text)
+            # RETRY: twice here, then twice where the scheduler sends the task next.
+            failures.append((begin, end, text, record["out"], record["err"]))
+            if len(failures) == 2:
+                answer = sync(
+                    host.worker.loop,
+                    host.worker.scheduler.compss_failed,
+                    key=key,
+                    worker=host.worker.address,
+                    task=call.task,
+                    failures=failures,
+                )
+                if answer == "again":
+                    raise Reschedule
+                record["fatal"] = True
+                return _cancelled(call, dependencies, "failed", text)
+    if failures:
+        record["failures"] = failures
+    return _stored(outputs)
