@@ -191,7 +191,7 @@ func run(ctx context.Context, name, dir, kubeconfig string) error {
 	if err != nil {
 		return err
 	}
-	controller.NewProvisionController(klog.FromContext(ctx), client, name, provisioner,
+	controller.NewProvisionController(ctx, client, name, provisioner,
 		controller.LeaderElection(false), // there is one, supervised beside the API server
 		controller.MetricsPort(0),
 	).Run(ctx)
