@@ -110,7 +110,8 @@ def render(chart: Path) -> dict[Path, str]:
     source = (chart / "values.yaml").read_text(encoding="utf-8")
     meta = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
     root = yaml.compose(source, Loader=yaml.SafeLoader)
-    assert isinstance(root, yaml.MappingNode)
+    if not isinstance(root, yaml.MappingNode):
+        sys.exit(f"{chart / 'values.yaml'} is no mapping")
     values = tuple(read_mapping(root, source.splitlines()))
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", "title": meta["name"], "type": "object"}
     schema |= closed(values)

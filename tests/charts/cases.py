@@ -1,0 +1,143 @@
+"""Values that the charts are rendered with: each key of `CASES[chart]` is one site's."""
+
+from typing import Any
+
+EVERYTHING: dict[str, Any] = {
+    "cluster": "garage",
+    "fullnameOverride": "metrics",
+    "imageRegistry": "registry.example:5000",
+    "imagePullSecrets": [{"name": "pull"}],
+    "commonLabels": {"team": "edge"},
+    "networkPolicy": {"enabled": True, "from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
+    "prometheus": {
+        "image": {"digest": "sha256:" + "0" * 64},
+        "retention": {"time": "90d", "size": "20GB"},
+        "persistence": {"storageClass": "fast", "size": "30Gi", "accessModes": ["ReadWriteOncePod"]},
+        "service": {"type": "LoadBalancer", "annotations": {"a": "b"}, "nodePort": 31234},
+        "externalUrl": "https://prometheus.example/garage",
+        "externalLabels": {"site": "garage"},
+        "remoteWrite": [
+            {
+                "url": "https://central.example/api/v1/write",
+                "basic_auth": {"username": "edge", "password_file": "/etc/prometheus/secrets/central/password"},
+                "queue_config": {"max_shards": 4},
+            }
+        ],
+        "remoteWriteReceiver": True,
+        "otlp": {"enabled": True},
+        "rules": {"site.yml": {"groups": [{"name": "site", "rules": [{"record": "site:up:sum", "expr": "sum(up)"}]}]}},
+        "alertmanagers": ["alertmanager:9093"],
+        "secrets": ["central"],
+        "extraArgs": ["--log.level=debug"],
+        "podAnnotations": {"a": "b"},
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+    },
+    "scrape": {
+        "interval": "1m",
+        "timeout": "20s",
+        "kubeletInsecureSkipVerify": True,
+        "nodeSelector": {"type": "(|real)"},
+        "podLabels": {"app": "app.kubernetes.io/name", "tier": "example.org/tier"},
+        "cadvisor": {
+            "interval": "15s",
+            "timeout": "5s",
+            "sampleLimit": 9000,
+            "relabelings": [{"action": "drop", "source_labels": ["node"], "regex": "x"}],
+        },
+        "pods": {"keep": ["http_requests_total"], "metricRelabelings": [{"action": "labeldrop", "regex": "pod"}]},
+    },
+    "fileSd": [
+        {"job": "sensors", "targets": [{"targets": ["10.0.0.5:9100"], "labels": {"room": "a"}}]},
+        {"job": "cameras", "configMap": "cameras", "config": {"scheme": "https", "metrics_path": "/stats"}},
+    ],
+    "httpSd": [{"job": "inventory", "url": "http://inventory.example/targets", "refreshInterval": "5m"}],
+    "extraScrapeConfigs": [
+        {
+            "job_name": "router",
+            "static_configs": [{"targets": ["10.0.0.1:9100"]}],
+            "relabel_configs": [{"target_label": "site", "replacement": "garage"}],
+        }
+    ],
+    "kubeStateMetrics": {
+        "extraResources": ["jobs"],
+        "labelsAllowlist": {"pods": ["app", "tier"]},
+        "extraArgs": ["-v=2"],
+    },
+    "nodeExporter": {"port": 9200, "extraCollectors": ["hwmon"], "podAnnotations": {"a": "b"}},
+    "pushgateway": {
+        "persistence": {"enabled": True, "storageClass": "fast"},
+        "service": {"type": "NodePort", "nodePort": 31091},
+        "extraArgs": ["--log.level=debug"],
+    },
+}
+
+CASES: dict[str, dict[str, dict[str, Any]]] = {
+    "edge-monitoring": {
+        "defaults": {},
+        "everything": EVERYTHING,
+        "without exporters": {
+            "kubeStateMetrics": {"enabled": False},
+            "nodeExporter": {"enabled": False},
+            "pushgateway": {"enabled": False},
+            "networkPolicy": {"enabled": False},
+            "prometheus": {"persistence": {"enabled": False}, "service": {"type": "ClusterIP"}},
+        },
+        "everything stored": {
+            "scrape": {
+                job: {"keep": []}
+                for job in (
+                    "kubelet",
+                    "probes",
+                    "cadvisor",
+                    "kube-state-metrics",
+                    "node-exporter",
+                    "apiserver",
+                    "coredns",
+                    "prometheus",
+                )
+            }
+        },
+        "a claim of one's own": {"prometheus": {"persistence": {"existingClaim": "mine"}, "retention": {"size": ""}}},
+        "no jobs": {
+            "scrape": {
+                job: {"enabled": False}
+                for job in (
+                    "kubelet",
+                    "probes",
+                    "cadvisor",
+                    "kube-state-metrics",
+                    "node-exporter",
+                    "apiserver",
+                    "coredns",
+                    "pushgateway",
+                    "prometheus",
+                    "pods",
+                    "services",
+                )
+            }
+        },
+    },
+    "metrics-server": {
+        "defaults": {},
+        "everything": {
+            "fullnameOverride": "ms",
+            "image": {"digest": "sha256:" + "0" * 64},
+            "imagePullSecrets": [{"name": "pull"}],
+            "commonLabels": {"team": "edge"},
+            "replicas": 2,
+            "kubeletInsecureTls": True,
+            "kubeletPreferredAddressTypes": ["Hostname"],
+            "metricResolution": "30s",
+            "extraArgs": ["-v=2"],
+            "tls": {"existingSecret": "certificate", "caBundle": "-----BEGIN CERTIFICATE-----"},
+            "podAnnotations": {"a": "b"},
+            "nodeSelector": {"a": "b"},
+            "tolerations": [{"operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+        },
+        "bare": {"networkPolicy": {"enabled": False}, "priorityClassName": "", "env": {"GOGC": None}, "resources": {}},
+    },
+}

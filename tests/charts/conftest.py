@@ -1,0 +1,61 @@
+"""What the tests of the charts share: the helm and promtool programs, and rendering."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+Objects = list[dict[str, Any]]
+Render = Callable[..., Objects]
+
+
+def program(name: str) -> str:
+    """Return the path of a program: the one named by the environment, the one `make up` built, or the one on PATH."""
+    own = ROOT / ".local" / "bin" / name
+    found = os.environ.get(name.upper()) or (str(own) if own.exists() else shutil.which(name))
+    if not found:
+        pytest.fail(
+            f"No {name}: expected .local/bin/{name} (make up builds it), one on PATH, or its path in {name.upper()}"
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    return program("helm")
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    return program("promtool")
+
+
+@pytest.fixture(scope="session")
+def template(helm: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `helm template` of a chart of this collection with some values; nothing is said about its success."""
+    file = tmp_path_factory.mktemp("values") / "values.yaml"
+
+    def run(chart: str, values: dict[str, Any], namespace: str = "monitoring") -> subprocess.CompletedProcess[str]:
+        file.write_text(yaml.safe_dump(values), encoding="utf-8")
+        command = [helm, "template", "test", str(ROOT / "charts" / chart), "-n", namespace, "-f", str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def render(template: Callable[..., subprocess.CompletedProcess[str]]) -> Render:
+    """Render a chart into its objects; hooks are among them."""
+
+    def run(chart: str, values: dict[str, Any] | None = None, namespace: str = "monitoring") -> Objects:
+        done = template(chart, values or {}, namespace)
+        assert done.returncode == 0, f"helm template {chart} failed: {done.stderr}"
+        return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+    return run
