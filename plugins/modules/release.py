@@ -223,18 +223,16 @@ def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scrat
         rendering: Future[release.Rendering] = pool.submit(release.render, helm, spec, chart, values_file)
         old = release.deployed(helm, spec)
         pending = old is not None and old.status in release.PENDING
-        if not pending:
-            rendered = rendering.result()
-        elif module.check_mode:
-            rendered = release.render(helm, spec, chart, values_file, pending=True)
-
-    if old and pending:
-        if module.check_mode:
-            module.warn(f"Release {spec.name} was left {old.status} by an interrupted run; it would be set back first.")
-        else:
+        if old and pending and not module.check_mode:
             module.warn(release.recover(helm, spec, old))
             old = release.deployed(helm, spec)
-            rendered = release.render(helm, spec, chart, values_file)
+        elif old and pending:
+            module.warn(f"Release {spec.name} was left {old.status} by an interrupted run; it would be set back first.")
+        if pending:
+            # The first rendering was refused, or is of what is no longer there.
+            rendered = release.render(helm, spec, chart, values_file, pending=module.check_mode)
+        else:
+            rendered = rendering.result()
 
     if rendered.caveat:
         module.warn(rendered.caveat)
