@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,14 @@ class Helm:
         """A call that talks to the cluster."""
         return self.call(*arguments, *self._access, timeout=timeout)
 
+    def status(self, spec: Spec) -> Json:
+        """The release as the cluster has it, with its objects and their pods. Helm 3 gives them on request only."""
+        objects = ["--show-resources"] if self.major == 3 else []
+        text = self.cluster("status", spec.name, "--namespace", spec.namespace, "--output", "json", *objects)
+        state: Json = json.loads(text)
+        return state
+
+    @cached_property
     def major(self) -> int:
         version = self.call("version", "--template", "{{.Version}}")
         found = re.match(r"v?(\d+)\.", version)
@@ -287,7 +296,7 @@ def deployed(helm: Helm, spec: Spec) -> Release | None:
     with ThreadPoolExecutor(1) as pool:
         history_call = pool.submit(helm.cluster, "history", *where, "--max", "1")
         try:
-            state: Json = json.loads(helm.cluster("status", *where))
+            state = helm.status(spec)
             history: list[Json] = json.loads(history_call.result())
         except HelmError as error:
             if re.search(r"release: not found", str(error)):
@@ -691,7 +700,7 @@ def upgrade(
         *(["--create-namespace"] if spec.create_namespace else []),
     ]
     if spec.rollback_on_failure:
-        arguments.append("--rollback-on-failure" if helm.major() >= 4 else "--atomic")
+        arguments.append("--rollback-on-failure" if helm.major >= 4 else "--atomic")
     started = time.time()
     interval = min(WATCH_INTERVAL, max(1.0, seconds(spec.timeout) / 3))
     with Watcher(helm, spec, tell, interval) as watcher:
