@@ -2,6 +2,20 @@
 
 from typing import Any
 
+# Self-signed; nobody has its key.
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBdjCCARugAwIBAgIUexd+uAfhmLnmNnx8/SVHoqPAwAkwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjExMzM5NTFaGA8yMTI2MTAyODEzMzk1
+MVowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABM2o
+uBSIeAao+2GbPb+5l1D1M1ntGxJlP8GvO4bY3/IO5WMk9hqzHopQv8Kg/KWHjmnY
+8SjSu1gmY4mnDrP/3zGjUzBRMB0GA1UdDgQWBBThX7/ed+DqqUxdiQkCdFlRoZ2o
+PjAfBgNVHSMEGDAWgBThX7/ed+DqqUxdiQkCdFlRoZ2oPjAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0kAMEYCIQC76W0vx5JpUUywpYITInMsb7Lu0VmTEVG/
+sGJzUcg9VAIhAPDtP/DCl46GLFIGkAagxmdn5nCspqPtKYVTYpoflagK
+-----END CERTIFICATE-----
+"""
+
 EVERYTHING: dict[str, Any] = {
     "cluster": "garage",
     "fullnameOverride": "metrics",
@@ -132,7 +146,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "kubeletPreferredAddressTypes": ["Hostname"],
             "metricResolution": "30s",
             "extraArgs": ["-v=2"],
-            "tls": {"existingSecret": "certificate", "caBundle": "-----BEGIN CERTIFICATE-----"},
+            "tls": {"existingSecret": "certificate", "caBundle": CERTIFICATE},
             "podAnnotations": {"a": "b"},
             "nodeSelector": {"a": "b"},
             "tolerations": [{"operator": "Exists"}],

@@ -20,6 +20,13 @@ cadvisor:
   metrics_path: /metrics/cadvisor
   # cAdvisor stamps its samples; without this the series of a pod that is gone would live on for five minutes.
   track_timestamps_staleness: true
+  metric_relabel_configs:
+    # The interfaces of a node are node-exporter's.
+    - {action: drop, source_labels: [__name__, pod], regex: container_network_.+;}
+    # A limit is a container's; the period of every other cgroup says nothing.
+    - {action: drop, source_labels: [__name__, container], regex: container_spec_cpu_.+;}
+    # Says once more what `id` says.
+    - {action: labeldrop, regex: name}
 node-exporter:
   kubernetes_sd_configs: [{{ toJson $node }}]
   relabel_configs:
@@ -43,16 +50,22 @@ coredns:
     - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
 {{- if .Values.kubeStateMetrics.enabled }}
 kube-state-metrics:
-  # The labels of its series say what they are about; by its Service's name a new pod continues the old one's series.
+  # The labels of its series say what they are about.
   honor_labels: true
-  static_configs:
-    - targets: ["{{ include "em.name" (list . "kube-state-metrics") }}.{{ .Release.Namespace }}.svc:8080"]
+  {{- include "em.own" (list . "kube-state-metrics") | nindent 2 }}
+  metric_relabel_configs:
+    # What is not true is said by `true`, too: its value is 0 then.
+    - {action: drop, source_labels: [__name__, condition], regex: kube_pod_status_ready;(false|unknown)}
+    # A pod that comes back under its name stays one series.
+    - {action: labeldrop, regex: uid|container_id|image_id}
 {{- end }}
 {{- if .Values.pushgateway.enabled }}
 pushgateway:
   honor_labels: true
-  static_configs:
-    - targets: ["{{ include "em.name" (list . "pushgateway") }}.{{ .Release.Namespace }}.svc:{{ .Values.pushgateway.service.port }}"]
+  {{- include "em.own" (list . "pushgateway") | nindent 2 }}
+  metric_relabel_configs:
+    # Of the gateway itself only what it says about the pushes.
+    - {action: drop, source_labels: [__name__, job], regex: (go|process|promhttp)_.+;pushgateway}
 {{- end }}
 prometheus:
   static_configs:
@@ -69,6 +82,8 @@ pods:
 services:
   kubernetes_sd_configs: [{{ toJson $endpoints }}]
   relabel_configs:
+    # Ports of the pods behind a Service that are none of its own are found, too.
+    - {action: keep, source_labels: [__meta_kubernetes_endpointslice_port], regex: .+}
     {{- if .Values.scrape.coredns.enabled }}
     - {action: drop, source_labels: [__meta_kubernetes_namespace, __meta_kubernetes_service_label_k8s_app], regex: kube-system;kube-dns}
     {{- end }}
@@ -81,6 +96,17 @@ services:
 - {action: keep, source_labels: [{{ include "em.metaLabel" (list "node_label" $label) }}], regex: {{ $regex | quote }}}
 {{- end }}
 - {source_labels: [__meta_kubernetes_node_name], target_label: node}
+{{- end -}}
+
+{{/* A component of this chart, found without DNS. Its Service's name is the instance, so that a new pod goes on with the
+     series of the old one. Takes (list $ "component"). */}}
+{{- define "em.own" -}}
+kubernetes_sd_configs: [{role: endpointslice}]
+relabel_configs:
+  - action: keep
+    source_labels: [__meta_kubernetes_namespace, __meta_kubernetes_service_name, __meta_kubernetes_endpointslice_port_name]
+    regex: {{ (first .).Release.Namespace }};{{ include "em.name" . }};http
+  - {source_labels: [__meta_kubernetes_service_name], target_label: instance}
 {{- end -}}
 
 {{/* What the annotations prometheus.io/* of a pod or a Service ask for. Takes (list $ "pod"|"service"). */}}
@@ -114,7 +140,7 @@ services:
 {{- range $name, $job := $jobs -}}
 {{- $scrape := index $root.Values.scrape $name -}}
 {{- if $scrape.enabled -}}
-{{- $metrics := $scrape.metricRelabelings | default list -}}
+{{- $metrics := concat ($job.metric_relabel_configs | default list) ($scrape.metricRelabelings | default list) -}}
 {{- with $scrape.keep -}}
 {{- $metrics = prepend $metrics (dict "action" "keep" "source_labels" (list "__name__") "regex" (join "|" .)) -}}
 {{- end -}}
