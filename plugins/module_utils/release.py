@@ -641,10 +641,7 @@ class Watcher:
     def _watch(self) -> None:
         while not self._stop.wait(self._interval):
             try:
-                text = self._helm.cluster(
-                    "status", self._spec.name, "--namespace", self._spec.namespace, "--output", "json"
-                )
-                info: Json = json.loads(text).get("info") or {}
+                info: Json = self._helm.status(self._spec).get("info") or {}
             except (HelmError, ReleaseError, ValueError):
                 continue
             # Once helm rolls back, what it shows is the way back, not the fault.
