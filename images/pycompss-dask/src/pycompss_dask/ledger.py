@@ -26,8 +26,12 @@ class Ledger(SchedulerPlugin):
         self.failures: dict[Any, list[Any]] = {}
         scheduler.handlers["compss_failed"] = self.failed
         scheduler.compss = self  # type: ignore[attr-defined]
-        for worker in scheduler.workers:
-            self.add_worker(scheduler, worker)
+
+    def begin(self) -> None:
+        """Forget what an earlier application left, and tell the new one of the workers that are there."""
+        self.records.clear()
+        for worker in self.scheduler.workers:
+            self.add_worker(self.scheduler, worker)
 
     def add(self, record: dict[str, Any]) -> None:
         self.records.append(record)
@@ -73,8 +77,8 @@ class Ledger(SchedulerPlugin):
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         state = scheduler.workers[worker]
-        self.names[worker] = str(state.name)
-        self.add({"joined": str(state.name), "units": state.nthreads, "address": worker, "time": time.time()})
+        self.names[worker] = str(state.name).partition("#")[0]
+        self.add({"joined": self.names[worker], "units": state.nthreads, "address": worker, "time": time.time()})
 
     def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:  # noqa: ARG002
         self.add({"left": self.names.pop(worker, worker), "address": worker, "time": time.time()})
@@ -97,6 +101,14 @@ def _task(key: Any) -> int | None:
     if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str) and key[0].startswith(PREFIX):
         return int(key[1])
     return None
+
+
+def wake(dask_scheduler: Any = None) -> None:
+    dask_scheduler.compss.changed.set()
+
+
+def begin(dask_scheduler: Any = None) -> None:
+    dask_scheduler.compss.begin()
 
 
 async def drain(patience: float, dask_scheduler: Any = None) -> list[dict[str, Any]]:

@@ -284,7 +284,7 @@ class Results:
     def write_trace(self) -> None:
         """The time line of every computing unit, for Paraver: .prv (records), .pcf (names), .row (rows)."""
         assert self.folder is not None  # noqa: S101
-        base = self.folder / "trace" / f"{self.application}_compss"
+        base = self.folder / "trace"
         origin = min([self.started, *[begin for _, _, begin, *_ in self.spans]])
         end = max([time.time(), *[stop for _, _, _, stop, *_ in self.spans]])
 
@@ -315,9 +315,9 @@ class Results:
                 records.append((begin, 2, f"2:{who}:{begin}:{TASK_EVENT}:{value}:{NUMBER_EVENT}:{number}"))
                 records.append((stop, 0, f"2:{who}:{stop}:{TASK_EVENT}:0:{NUMBER_EVENT}:0"))
         records.sort(key=lambda record: record[:2])
-        base.with_suffix(".prv").write_text("\n".join([header, *[text for _, _, text in records], ""]))
+        (base / f"{self.application}_compss.prv").write_text("\n".join([header, *[text for _, _, text in records], ""]))
         values = "\n".join(f"{place + 1} {self.application}.{name}" for name, place in self.names.items())
-        base.with_suffix(".pcf").write_text(
+        (base / f"{self.application}_compss.pcf").write_text(
             "DEFAULT_OPTIONS\n\nLEVEL               THREAD\nUNITS               NANOSEC\nLOOK_BACK           100\n"
             "SPEED               1\nFLAG_ICONS          ENABLED\nNUM_OF_STATE_COLORS 1000\nYMAX_SCALE          37\n\n\n"
             "DEFAULT_SEMANTIC\n\nTHREAD_FUNC          State As Is\n\n\nSTATES\n0    Idle\n1    Running\n\n\n"
@@ -333,7 +333,7 @@ class Results:
         ]
         cpus = [f"{cpu + 1}.{name}" for name, count in zip(names, threads, strict=True) for cpu in range(count)]
         parts = (("CPU", cpus), ("NODE", names), ("THREAD", labels))
-        base.with_suffix(".row").write_text(
+        (base / f"{self.application}_compss.row").write_text(
             "\n".join(line for kind, rows_ in parts for line in (f"LEVEL {kind} SIZE {len(rows_)}", *rows_, "")) + "\n"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -30,7 +31,7 @@ from .data import Datum, Future, Node, Tracker
 from .definition import Definition, checked_on_failure
 from .errors import COMPSsException, PyCOMPSsException, TaskFailed
 from .executor import DEPENDENCY, FILE, LIST, MAPPING, NEW, TUPLE, VALUE
-from .ledger import PREFIX, Ledger, drain
+from .ledger import PREFIX, Ledger, begin, drain, wake
 from .parameters import IN, Parameter
 from .results import Results
 from .wire import IMMUTABLE, MISSING, Blob, Call, Outcome, dump, load, pick, revive
@@ -121,6 +122,7 @@ class Runtime:
         sink: Sink | None = None,
         main: tuple[str, str] | None = None,
         sources: dict[str, bytes] | None = None,
+        source_paths: list[str] | None = None,
         paths: Iterable[str] | None = None,
         on_fatal: Callable[[str], None] | None = None,
     ) -> None:
@@ -153,8 +155,9 @@ class Runtime:
         self.wake = threading.Event()
         self.cancellations = itertools.count(1)
         client.register_plugin(Ledger())
+        client.run_on_scheduler(begin)
         client.register_plugin(
-            Host(self.run, sources or {}, main, list(sys.path if paths is None else paths)),
+            Host(self.run, main, list(sys.path if paths is None else paths), sources, source_paths),
         )
         self.threads = [
             threading.Thread(target=target, name=f"compss-{target.__name__}", daemon=True)
@@ -196,7 +199,6 @@ class Runtime:
         bound.arguments[names[0]] = values
 
     def _submit(self, definition: Definition, arguments: dict[str, Any], override: Any) -> Any:
-        number = next(self.numbers)
         building = Building()
         positional: list[Any] = []
         named: dict[str, Any] = {}
@@ -225,6 +227,7 @@ class Runtime:
             options["binary"] = definition.binary
             options["names"] = names
         groups = tuple(self.open_groups)
+        number = next(self.numbers)
         call = Call(
             task=number,
             name=definition.name,
@@ -637,12 +640,13 @@ class Runtime:
             self.groups[name].pending.discard(number)
         del self.pending[number]
         if record.get("fatal"):
-            self._fail(f"task {number} ({node.name}) failed on {record['worker']}: {message}")
+            printed = bytes(record.get("err") or b"").decode(errors="replace").strip()
+            self._fail(f"task {number} ({node.name}) failed on {record['worker']}: {message}\n{printed}".strip())
 
     def _cancel(self, numbers: Iterable[int]) -> None:
         numbers = [number for number in numbers if number in self.pending]
         if numbers:
-            self.client.register_plugin(Cancellation(next(self.cancellations), numbers))
+            self.client.register_plugin(Cancellation(self.run, next(self.cancellations), numbers))
 
     def _fail(self, message: str) -> None:
         if self.fatal is None:
@@ -753,7 +757,8 @@ class Runtime:
         futures = [node.future for node in nodes]
         while True:
             try:
-                distributed.wait(futures, timeout=1.0)
+                with self.client.as_current():
+                    distributed.wait(futures, timeout=1.0)
                 break
             except (TimeoutError, distributed.TimeoutError):
                 self._check()
@@ -856,6 +861,8 @@ class Runtime:
         finally:
             self.stopping = True
             self.wake.set()
+            with contextlib.suppress(Exception):  # where the scheduler is gone, so is the listener
+                self.client.run_on_scheduler(wake)
             for thread in self.threads:
                 if thread is not threading.current_thread():
                     thread.join(timeout=PATIENCE + 5)

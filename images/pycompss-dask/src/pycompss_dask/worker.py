@@ -159,15 +159,23 @@ class Host(WorkerPlugin):
 
     name = "compss"
 
-    def __init__(self, run: str, sources: dict[str, bytes], main: tuple[str, str] | None, paths: list[str]) -> None:
+    def __init__(
+        self,
+        run: str,
+        main: tuple[str, str] | None,
+        paths: list[str],
+        sources: dict[str, bytes] | None = None,
+        source_paths: list[str] | None = None,
+    ) -> None:
         self.run = run
-        self.sources = sources
         self.main = main
         self.paths = paths
+        self.sources = sources or {}
+        self.source_paths = source_paths or []
 
     def setup(self, worker: Worker) -> None:
         self.worker = worker
-        self.label = str(worker.name)
+        self.label = str(worker.name).partition("#")[0]
         self.folder = Path(tempfile.mkdtemp(prefix=f"compss-{self.run}-"))
         main, paths = self.main, list(self.paths)
         if self.sources:
@@ -176,7 +184,7 @@ class Host(WorkerPlugin):
                 path = application / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            paths.insert(0, str(application))
+            paths[:0] = [str(application / path) for path in self.source_paths]
             if main is not None:
                 main = (main[0], str(application / main[1]))
         units = worker.state.nthreads
@@ -226,12 +234,14 @@ class Host(WorkerPlugin):
 class Cancellation(WorkerPlugin):
     """Tells every worker, and those that come later, of tasks that must not run."""
 
-    def __init__(self, number: int, tasks: list[int]) -> None:
-        self.name = f"compss-cancel-{number}"
+    def __init__(self, run: str, number: int, tasks: list[int]) -> None:
+        self.name = f"compss-{run}-cancel-{number}"
+        self.run = run
         self.tasks = tasks
 
     def setup(self, worker: Worker) -> None:
-        worker.compss.cancel(self.tasks)  # type: ignore[attr-defined]
+        if worker.compss.run == self.run:  # type: ignore[attr-defined]
+            worker.compss.cancel(self.tasks)  # type: ignore[attr-defined]
 
 
 def execute(call: Call, *dependencies: Any) -> Any:

@@ -1,0 +1,300 @@
+"""`runcompss`: runs a PyCOMPSs script on Dask, with COMPSs' options, exit status and results."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import traceback
+import types
+from pathlib import Path
+from typing import Any, NoReturn
+
+from compss_telemetry.sink import open_sink
+
+from . import context, settings
+from .errors import COMPSsException, PyCOMPSsException, TaskFailed
+from .results import Results
+
+MAX_SOURCES = 2000
+MAX_SOURCE_BYTES = 32 << 20
+# Options of COMPSs' own runcompss that mean nothing here: accepted, so that a command line serves both engines.
+WITHOUT_EFFECT = (
+    "project resources scheduler comm conn cpu_affinity gpu_affinity python_interpreter streaming master_name"
+    " jvm_master_opts jvm_workers_opts input_profile output_profile uuid summary base_log_dir env_script"
+).split()
+
+
+def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(
+        prog="runcompss",
+        description="Run a PyCOMPSs script on Dask. Everything after the script is the script's own.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--lang", default="python", choices=["python"], help="language of the application")
+    parser.add_argument("-d", "--debug", action="store_true", help="log more")
+    parser.add_argument("-g", "--graph", nargs="?", const="true", help="the graph is always written")
+    parser.add_argument("-t", "--tracing", nargs="?", const="true", help="the trace is always written")
+    parser.add_argument("--log_level", default="info", choices=["trace", "debug", "info", "api", "off"])
+    parser.add_argument("--log_dir", default="~/.COMPSs", help="folder of the results folders")
+    parser.add_argument("--specific_log_dir", help="the results folder itself")
+    parser.add_argument("--pythonpath", default="", help="folders to import from, separated by colons")
+    parser.add_argument("--monitoring", type=int, default=2000, help="milliseconds between updates of COMPSs_state.xml")
+    parser.add_argument("--wall_clock_limit", type=int, default=0, help="seconds after which the application is ended")
+    parser.add_argument("--master_port", type=int, default=0, help="port on which workers reach the scheduler")
+    parser.add_argument("--workers", type=int, default=0, help="wait for this many workers that come by themselves")
+    parser.add_argument("--worker_timeout", type=float, default=300, help="seconds to wait for the first worker at most")
+    parser.add_argument("--local_workers", type=int, help="start this many workers here (default: 1 where --workers is 0)")
+    parser.add_argument("--computing_units", type=int, default=os.cpu_count() or 1, help="of each local worker")
+    parser.add_argument("--telemetry", help="Redis that gets the events of tasks, host:port or URL")
+    parser.add_argument("--deadlines", help="name=seconds[+jitter],… or JSON")
+    for name in WITHOUT_EFFECT:
+        parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
+    parser.add_argument("script", help="the application")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the application's own arguments")
+    options = parser.parse_args(arguments)
+    return options, options.arguments
+
+
+def collect(root: Path, below: str) -> dict[str, bytes]:
+    """The Python sources below a folder, for workers that do not have them."""
+    found: dict[str, bytes] = {}
+    size = 0
+    for folder, folders, files in os.walk(root):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith((".", "__pycache__")) and not (Path(folder) / name / "pyvenv.cfg").exists()
+        ]
+        for name in files:
+            path = Path(folder) / name
+            if path.suffix != ".py":
+                continue
+            content = path.read_bytes()
+            size += len(content)
+            if len(found) >= MAX_SOURCES or size > MAX_SOURCE_BYTES:
+                raise PyCOMPSsException(
+                    f"{root} holds more than {MAX_SOURCES} Python files or {MAX_SOURCE_BYTES >> 20} MiB of them;"
+                    " put the application into a folder of its own"
+                )
+            found[f"{below}/{path.relative_to(root)}"] = content
+    return found
+
+
+def results_folder(base: str, specific: str | None, script: Path) -> Path:
+    """`<base>/<script>_NN`, NN being the first number that is free."""
+    if specific:
+        folder = Path(specific).expanduser().resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    parent = Path(base).expanduser().resolve()
+    parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        folder = parent / f"{script.name}_{number:02d}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Application:
+    def __init__(self, options: argparse.Namespace, arguments: list[str]) -> None:
+        self.options = options
+        self.arguments = arguments
+        self.script = Path(options.script).resolve()
+        if not self.script.is_file():
+            raise SystemExit(f"runcompss: {options.script}: no such file")
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.folder = results_folder(options.log_dir, options.specific_log_dir, self.script)
+        self.results = Results(self.folder, self.script.name, options.monitoring / 1000)
+        if options.deadlines:
+            os.environ["COMPSS_DEADLINES"] = options.deadlines
+        self.sink = open_sink(options.telemetry)
+        self.client: Any = None
+
+    def _start(self, *command: str) -> None:
+        environment = {**os.environ, "COMPSS_PARENT": str(os.getpid())}
+        source = str(Path(__file__).parent.parent)
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (source, environment.get("PYTHONPATH"))))
+        log = (self.folder / "tmpFiles" / f"{command[0]}{len(self.processes)}.log").open("wb")
+        with log:
+            self.processes.append(
+                subprocess.Popen([sys.executable, "-m", "pycompss_dask", *command], env=environment, stderr=log)
+            )
+
+    def connect(self) -> None:
+        """Start the scheduler, wait for the workers, give them the application."""
+        port = self.options.master_port or _free_port()
+        # Workers elsewhere are expected only where they are waited for.
+        host = "0.0.0.0" if self.options.workers else "127.0.0.1"  # noqa: S104
+        self._start("scheduler", f"--port={port}", f"--host={host}")
+        local = self.options.local_workers
+        if local is None:
+            local = 0 if self.options.workers else 1
+        for number in range(local):
+            self._start(
+                "worker", f"127.0.0.1:{port}", f"--name=local{number}", f"--computing_units={self.options.computing_units}"
+            )
+        from distributed import Client
+
+        from .runtime import Runtime, start
+
+        settings.apply()
+        deadline = time.monotonic() + self.options.worker_timeout
+        self.client = self._client(Client, f"tcp://127.0.0.1:{port}", deadline)
+        wanted = max(self.options.workers + local, 1)
+        self.results.log("INFO", f"waiting for {wanted} workers")
+        while len(self.client.scheduler_info(n_workers=-1)["workers"]) < wanted:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        found = len(self.client.scheduler_info(n_workers=-1)["workers"])
+        if found == 0:
+            raise PyCOMPSsException(
+                f"no worker came within {self.options.worker_timeout:g} s, expected {wanted};"
+                f" workers reach the scheduler on port {port} of this machine"
+            )
+        if found < wanted:
+            self.results.log("WARN", f"{found} of {wanted} workers are there; the others may come later")
+        roots = [self.script.parent, *[Path(p).resolve() for p in self.options.pythonpath.split(":") if p]]
+        sources: dict[str, bytes] = {}
+        for number, root in enumerate(roots):
+            sources.update(collect(root, f"path{number}"))
+        sys.path[:0] = [str(root) for root in roots]
+        start(
+            Runtime(
+                self.client,
+                results=self.results,
+                sink=self.sink,
+                main=(self.script.stem, f"path0/{self.script.name}"),
+                sources=sources,
+                source_paths=[f"path{number}" for number in range(len(roots))],
+                paths=[],
+                on_fatal=self.fatal,
+            )
+        )
+        self.sink.send([{"event": "run", "state": "started", "application": self.script.name, "time": time.time()}])
+
+    @staticmethod
+    def _client(kind: Any, address: str, deadline: float) -> Any:
+        while True:
+            try:
+                return kind(address, timeout=5, set_as_default=False)
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def fatal(self, message: str) -> NoReturn:
+        """A task failed for good: COMPSs ends the application at once, and so does this."""
+        sys.stdout.flush()
+        print(f"[ERRMGR]  -  ERROR: {message}\n[ERRMGR]  -  Shutting down COMPSs", file=sys.stderr, flush=True)
+        self.sink.send([{"event": "run", "state": "failed", "time": time.time()}])
+        self.close()
+        os._exit(1)
+
+    def run(self) -> int:
+        """Run the script as the main program; the status that it ends with."""
+        from .runtime import stop
+
+        module = types.ModuleType("__main__")
+        module.__file__ = str(self.script)
+        module.__dict__["__builtins__"] = __builtins__
+        # Workers know the script under its own name, and send objects of its classes back under it.
+        sys.modules["__main__"] = sys.modules[self.script.stem] = module
+        sys.argv = [str(self.script), *self.arguments]
+        status = 0
+        try:
+            code = compile(self.script.read_bytes(), str(self.script), "exec")
+            if self.options.wall_clock_limit:
+                from .api import compss_set_wall_clock
+
+                compss_set_wall_clock(self.options.wall_clock_limit)
+            exec(code, module.__dict__)  # noqa: S102
+        except SystemExit as ended:
+            status = _status(ended)
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+        try:
+            stop(cancel=status != 0)
+        except (COMPSsException, TaskFailed, PyCOMPSsException) as error:
+            traceback.print_exception(error)
+            status = status or 1
+        return status
+
+    def close(self) -> None:
+        """Write what is left to write, and end what was started."""
+        self.results.finish()
+        try:
+            if self.client is not None:
+                for address, records in self.client.get_worker_logs().items():
+                    worker = self.client.scheduler_info(n_workers=-1)["workers"].get(address, {}).get("name", address)
+                    folder = self.folder / "workers" / label(str(worker)) / "Log"
+                    folder.mkdir(parents=True, exist_ok=True)
+                    lines = [str(record[-1]) for record in records]
+                    (folder / "worker.log").write_text("\n".join([*lines, ""]))
+                self.client.run(_application_ended)
+        except Exception as error:
+            print(f"runcompss: the workers' logs could not be had: {error!r}", file=sys.stderr)
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _application_ended(dask_worker: Any = None) -> None:
+    dask_worker.application_ended = True
+
+
+def label(name: str) -> str:
+    """The name of a worker; it joins under that name and a suffix, so that it can come back at once."""
+    return name.partition("#")[0]
+
+
+def _status(ended: SystemExit) -> int:
+    if ended.code is None:
+        return 0
+    if isinstance(ended.code, int):
+        return ended.code
+    print(ended.code, file=sys.stderr)
+    return 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = sys.argv[1:] if arguments is None else arguments
+    options, own = parse(given)
+    if context.role != "none":
+        raise PyCOMPSsException("runcompss cannot be used inside an application")
+    try:
+        application = Application(options, own)
+    except SystemExit as ended:
+        return _status(ended)
+    application.results.log("INFO", f"runcompss {shlex.join(given)}")
+    application.results.log("INFO", "engine: Dask (PyCOMPSs API)")
+    try:
+        application.connect()
+        status = application.run()
+    except (PyCOMPSsException, OSError) as error:
+        print(f"runcompss: {error}", file=sys.stderr)
+        application.results.log("ERROR", str(error))
+        status = 1
+    application.close()
+    sys.stdout.flush()
+    return status

@@ -1,0 +1,160 @@
+"""The processes beside the main program: the scheduler, and the workers with their executors."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+import uuid
+from pathlib import Path
+
+from distributed import Scheduler, Worker
+
+from . import settings
+from .decorators import machine
+
+RETRY = 0.5
+LARGE = 1e6  # a property is there for any number of tasks
+
+
+def memory_limit() -> float:
+    """Bytes that this machine or container gives."""
+    total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(name).read_text().strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            return min(total, float(text))
+    return total
+
+
+def offered(units: int, memory: float, extra: dict[str, str]) -> dict[str, float]:
+    """What @constraint may ask this worker for."""
+    found: dict[str, float] = {
+        "units": units,
+        "memory": memory,
+        f"architecture={machine()}": LARGE,
+        "os=linux": LARGE,
+    }
+    for name, value in extra.items():
+        try:
+            found[name] = float(value)
+        except ValueError:
+            found[f"{name}={value.lower()}"] = LARGE
+    return found
+
+
+def _pairs(text: str) -> dict[str, str]:
+    found = {}
+    for entry in filter(None, re.split(r"[,\s]+", text)):
+        name, separator, value = entry.partition("=")
+        if not separator:
+            raise argparse.ArgumentTypeError(f"{entry!r}: expected name=value")
+        found[name] = value
+    return found
+
+
+def scheduler_main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m pycompss_dask scheduler")
+    parser.add_argument("--port", type=int, default=8786)
+    parser.add_argument("--host", default="0.0.0.0")  # noqa: S104
+    options = parser.parse_args(arguments)
+
+    async def run() -> None:
+        stopping = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+        web = "127.0.0.1:0"  # Dask's own pages; nobody outside needs them
+        async with Scheduler(host=options.host, port=options.port, dashboard=False, dashboard_address=web):
+            await stopping.wait()
+
+    settings.apply()
+    for name, level in (("distributed", logging.WARNING), ("distributed.scheduler", logging.INFO)):
+        logging.getLogger(name).setLevel(level)
+    settings.die_with_parent()
+    asyncio.run(run())
+    return 0
+
+
+def worker_main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m pycompss_dask worker",
+        description="Offer this machine's computing units to the application; wait for its master, also for the next.",
+    )
+    parser.add_argument("master", help="host:port of the master; the host is looked up again at each attempt")
+    parser.add_argument("--name", default=os.environ.get("COMPSS_WORKER_NAME") or socket.gethostname())
+    parser.add_argument("--computing_units", type=int, default=os.cpu_count() or 1, help="tasks that run at a time")
+    parser.add_argument("--memory", type=float, help="gigabytes that tasks may ask for (default: what the container has)")
+    parser.add_argument("--port", type=int, default=0, help="port on which other workers reach this one")
+    parser.add_argument("--resources", type=_pairs, default={}, help="what else @constraint may ask for: gpu=1,software=x")
+    parser.add_argument("--once", action="store_true", help="end when the application has ended")
+    options = parser.parse_args(arguments)
+    if options.computing_units < 1:
+        parser.error(f"--computing_units is {options.computing_units}, expected at least 1")
+    settings.apply()
+    settings.die_with_parent()
+    logging.getLogger("distributed").setLevel(logging.WARNING)
+    logging.getLogger("distributed.worker").setLevel(logging.INFO)
+    return asyncio.run(_worker(options))
+
+
+async def _worker(options: argparse.Namespace) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    limit = memory_limit()
+    memory = options.memory if options.memory is not None else round(limit / 1e9, 3)
+    resources = offered(options.computing_units, memory, options.resources)
+    said = ""
+    while not stopping.is_set():
+        worker = None
+        try:
+            worker = Worker(
+                f"tcp://{options.master}",
+                name=f"{options.name}#{uuid.uuid4().hex[:4]}",
+                nthreads=options.computing_units,
+                port=options.port,
+                resources=resources,
+                memory_limit=int(limit * 0.8),
+                dashboard=False,
+                dashboard_address="127.0.0.1:0",
+                death_timeout=10,
+            )
+            starting = asyncio.ensure_future(worker.start_unsafe())
+            stop = asyncio.ensure_future(stopping.wait())
+            await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.is_set() and not starting.done():
+                starting.cancel()
+                break
+            await starting
+            said = ""
+            finished = asyncio.ensure_future(worker.finished())
+            await asyncio.wait({finished, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not finished.done():
+                # Leave in order: what only this worker holds goes to others, what it runs runs there again.
+                try:
+                    await asyncio.wait_for(worker.close_gracefully(reason="worker-stopped"), 10)
+                except (TimeoutError, OSError):
+                    await worker.close(timeout=2, nanny=False)
+            stop.cancel()
+            if options.once and getattr(worker, "application_ended", False):
+                break
+        except (OSError, TimeoutError, asyncio.CancelledError, ValueError, RuntimeError) as error:
+            text = f"no master at {options.master} yet ({error}); trying again"
+            if text != said:
+                print(text, file=sys.stderr, flush=True)
+                said = text
+            if worker is not None:
+                await worker.close(timeout=1, nanny=False)
+        try:
+            await asyncio.wait_for(stopping.wait(), RETRY)
+        except TimeoutError:
+            continue
+    return 0

@@ -1,0 +1,73 @@
+"""@binary: programs as tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faulty
+import pytest
+from pycompss.api.api import compss_barrier, compss_open, compss_wait_on
+from support import plainly
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+def content(path: Path) -> str:
+    with compss_open(str(path)) as file:
+        return str(file.read())
+
+
+def test_standard_output(tmp_path: Path) -> None:
+    faulty.echo("a b; $HOME", str(tmp_path / "out"))
+    assert content(tmp_path / "out") == "a b; $HOME\n"
+
+
+@pytest.mark.parametrize("status", [0, 7])
+def test_exit_value_is_returned(status: int) -> None:
+    assert compss_wait_on(faulty.exit_value(status)) == status
+
+
+def test_exit_value_can_be_a_failure() -> None:
+    assert compss_wait_on(faulty.failing_program()) is None
+    assert compss_wait_on(faulty.true_program()) == 0
+
+
+def test_standard_input(tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("one\ntwo\nthree\n")
+    faulty.grep("t", str(tmp_path / "in"), str(tmp_path / "out"))
+    assert content(tmp_path / "out") == "two\nthree\n"
+
+
+def test_file_inout(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("Hi you")
+    faulty.sed("-i", "s/Hi/HELLO/", str(tmp_path / "f"))
+    faulty.sed("-i", "s/you/all/", str(tmp_path / "f"))
+    assert content(tmp_path / "f") == "HELLO all"
+
+
+def test_prefix(tmp_path: Path) -> None:
+    faulty.prefixed("%s", 5, str(tmp_path / "out"))
+    assert content(tmp_path / "out") == "--size=5"
+
+
+def test_working_dir_with_a_parameter(tmp_path: Path) -> None:
+    faulty.working_dir("usr", str(tmp_path / "out"), str(tmp_path / "err"))
+    assert content(tmp_path / "out") == "/usr\n"
+
+
+def test_script_and_streams(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("echo good; echo bad >&2\n")
+    faulty.shell(str(tmp_path / "script"), str(tmp_path / "out"), str(tmp_path / "err"))
+    assert content(tmp_path / "out") == "good\n"
+    assert content(tmp_path / "err") == "bad\n"
+
+
+def test_nothing_is_left_over() -> None:
+    compss_barrier()
+
+
+def test_without_a_runtime_the_program_runs_at_once(tmp_path: Path) -> None:
+    with plainly():
+        faulty.echo("plain", str(tmp_path / "out"))
+        assert (tmp_path / "out").read_text() == "plain\n"
+        assert faulty.exit_value(3) == 3

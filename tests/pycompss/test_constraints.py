@@ -1,0 +1,147 @@
+"""@constraint decides where tasks run, and how many at a time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from faulty import sleeps
+from programs import same
+from pycompss.api.api import compss_barrier, compss_get_number_of_resources, compss_wait_on
+from pycompss.api.constraint import constraint
+from pycompss.api.task import task
+from pycompss_dask.decorators import machine
+from pycompss_dask.runtime import Runtime
+from support import Cluster, Events, eventually
+
+
+def spans(runtime: Runtime) -> list[tuple[str, float, float]]:
+    return [(worker, begin, end) for worker, _, begin, end, _, _ in runtime.results.spans]
+
+
+def most_at_a_time(found: list[tuple[str, float, float]], worker: str) -> int:
+    moments = sorted([(begin, 1) for w, begin, _ in found if w == worker] + [(end, -1) for w, _, end in found if w == worker])
+    running = most = 0
+    for _, change in moments:
+        running += change
+        most = max(most, running)
+    return most
+
+
+def nap(**constraints: Any) -> Any:
+    def napping(seconds: float) -> float:
+        import time
+
+        time.sleep(seconds)
+        return seconds
+
+    return constraint(**constraints)(task(returns=1)(napping))
+
+
+def test_as_many_tasks_at_a_time_as_units(own_engine: Runtime) -> None:
+    compss_wait_on([sleeps(0.05) for _ in range(30)])
+    compss_barrier()
+    found = spans(own_engine)
+    assert most_at_a_time(found, "one") == 1
+    assert most_at_a_time(found, "two") == 2
+    assert {worker for worker, _, _ in found} == {"one", "two"}
+
+
+def test_two_units_need_a_worker_that_has_them(own_engine: Runtime) -> None:
+    task = nap(computing_units=2)
+    compss_wait_on([task(0.05) for _ in range(4)])
+    compss_barrier()
+    found = spans(own_engine)
+    assert {worker for worker, _, _ in found} == {"two"}
+    assert most_at_a_time(found, "two") == 1
+
+
+def test_one_and_two_units_together_do_not_exceed_the_worker(own_engine: Runtime) -> None:
+    two, one = nap(computing_units=2), nap(computing_units=1)
+    calls = [two(0.04) if number % 2 else one(0.04) for number in range(16)]
+    compss_wait_on(calls)
+    compss_barrier()
+    doubles = {number for *_, name, number in own_engine.results.spans if number % 2 == 0}
+    wide = [(w, b, e) for w, _, b, e, _, number in own_engine.results.spans if number in doubles]
+    for worker, begin, end in wide:
+        overlapping = [1 for w, b, e in spans(own_engine) if w == worker and b < end - 0.005 and e > begin + 0.005]
+        assert len(overlapping) == 1
+
+
+@pytest.mark.parametrize(
+    ("constraints", "worker"),
+    [
+        ({"memory_size": 6}, "two"),
+        ({"memory_size": "6.0"}, "two"),
+        ({"processors": [{"processorType": "GPU", "computingUnits": "1"}]}, "one"),
+        ({"app_software": "BLAS"}, "one"),
+        ({"processor_architecture": machine(), "memory_size": 5}, "two"),
+        ({"operating_system_type": "Linux", "app_software": "blas"}, "one"),
+    ],
+)
+def test_task_runs_where_the_constraint_allows(own_engine: Runtime, constraints: dict[str, Any], worker: str) -> None:
+    task = nap(**constraints)
+    compss_wait_on([task(0.01) for _ in range(3)])
+    compss_barrier()
+    assert {name for name, _, _ in spans(own_engine)} == {worker}
+
+
+def test_task_that_no_worker_can_run_waits_for_one_that_can(own_engine: Runtime, cluster: Cluster) -> None:
+    value = nap(app_software="special")(0.01)
+    other = same(1)
+    assert compss_wait_on(other) == 1
+    time.sleep(0.3)
+    assert len(own_engine.pending) == 1
+    cluster.worker("late", "--computing_units=1", "--resources=software=special")
+    assert compss_wait_on(value) == 0.01
+    cluster.kill("late")
+    eventually(lambda: compss_get_number_of_resources() == 2)
+
+
+def test_priority_goes_first(own_engine: Runtime) -> None:
+    def work(number: int) -> int:
+        import time
+
+        time.sleep(0.03)
+        return number
+
+    low = task(returns=1)(work)
+    high = task(returns=1, priority=True)(work)
+    values = [low(number) for number in range(60)]
+    time.sleep(0.1)
+    urgent = [high(100 + number) for number in range(3)]
+    compss_wait_on(urgent)
+    assert own_engine.ended < 55
+    compss_wait_on(values)
+
+
+def test_replicated_task_runs_on_every_worker(own_engine: Runtime) -> None:
+    def replicated() -> int:
+        return 1
+
+    assert compss_wait_on(task(returns=1, is_replicated=True)(replicated)()) == 1
+    compss_barrier()
+    assert sorted(worker for worker, _, _ in spans(own_engine)) == ["one", "two"]
+
+
+def test_events_tell_each_task_once(own_engine: Runtime) -> None:
+    compss_wait_on([same(number) for number in range(50)])
+    compss_barrier()
+    assert isinstance(own_engine.sink, Events)
+    ends = own_engine.sink.of("end")
+    assert sorted(event["id"] for event in ends) == list(range(1, 51))
+    assert {event["state"] for event in ends} == {"COMPLETED"}
+    assert {event["name"] for event in ends} == {"same"}
+    assert all(event["duration"] == event["time"] - event["start"] >= 0 for event in ends)
+
+
+def test_running_tasks_are_told(own_engine: Runtime) -> None:
+    value = sleeps(0.7)
+    assert isinstance(own_engine.sink, Events)
+    sink = own_engine.sink
+    eventually(lambda: len(sink.of("start")) == 1, 5)
+    assert not sink.of("end")
+    compss_wait_on(value)
+    compss_barrier()
+    assert sink.of("start")[0]["id"] == sink.of("end")[0]["id"]

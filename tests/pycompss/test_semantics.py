@@ -1,0 +1,43 @@
+"""Every program gives in parallel what it gives in plain Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import programs
+import pytest
+from pycompss.api.api import compss_wait_on
+from pycompss_dask.runtime import Runtime
+from support import plainly
+
+
+@pytest.mark.parametrize("name", sorted(programs.CASES))
+def test_program(engine: Runtime, name: str) -> None:
+    function = programs.CASES[name]
+    before = len(engine.results.tasks)
+    found = function()
+    # It ran as tasks, not by itself.
+    assert len(engine.results.tasks) > before or name in ("case_wait_on_plain", "case_wait_on_empty")
+    with plainly():
+        assert found == function()
+    if name in programs.EXPECTED:
+        assert found == programs.EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", sorted(programs.VALUES))
+@pytest.mark.parametrize("by_name", [False, True], ids=["positional", "by name"])
+def test_value_goes_and_comes_back(engine: Runtime, name: str, by_name: bool) -> None:  # noqa: ARG001
+    value = programs.VALUES[name]
+    found = compss_wait_on(programs.keyword_only(value=value) if by_name else programs.same(value))
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("kind", ["float64", "int8", "complex128", "bool", "U5", "O", "M8[s]"])
+@pytest.mark.parametrize("size", [0, 3, 5000])
+def test_array_goes_and_comes_back(engine: Runtime, kind: str, size: int) -> None:  # noqa: ARG001
+    value = np.ones(size).astype(kind) if kind != "M8[s]" else np.zeros(size, dtype=kind)
+    for given in (value, value[::2], np.asfortranarray(value.reshape(1, -1))):
+        found = compss_wait_on(programs.same(given))
+        assert found.dtype == given.dtype
+        assert (found == given).all()
+        assert found.flags.writeable
