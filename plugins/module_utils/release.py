@@ -347,7 +347,7 @@ def render(helm: Helm, spec: Spec, chart: str, values_file: str, *, pending: boo
         raise explain(error, spec, helm) from error
     return Rendering(
         _release(_last_json(text), {}),
-        f"The cluster does not know the kind {missing.group(1)} yet, so release {spec.name} was rendered without it.",
+        f"The cluster does not know the kind {missing.group(1)} yet, so release {spec.name} was rendered by Helm alone.",
     )
 
 
