@@ -8,7 +8,8 @@ An event is one JSON object. Its `event` is one of
             exactly one for each task
   deadline  as `end`, with deadline and jitter in seconds: the task ran longer than both together
   tasks     ended, pending: running totals
-Times are seconds since 1970.
+Times are seconds since 1970. Each event also has `run`, which is the application's run, and `seq`, which counts up
+within it: an event that comes twice, because Redis took it and did not answer in time, is known by them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import json
 import os
 import socket
 import sys
+import threading
 import time
+import uuid
 from typing import Any, Protocol
 
 from .deadline import Deadlines
@@ -53,18 +56,24 @@ class RedisSink(Sink):
         super().__init__(deadlines)
         self.client = client
         self.queue = queue
+        self.run = uuid.uuid4().hex[:12]
+        self.lock = threading.Lock()
         self.waiting: list[str] = []
+        self.seq = 0
         self.dropped = 0
         self.retry_at = 0.0
         self.sent = 0
 
     def send(self, events: list[dict[str, Any]]) -> None:
-        self.waiting += [json.dumps(event, separators=(",", ":")) for event in events]
-        if len(self.waiting) > MAX_WAITING:
-            self.dropped += len(self.waiting) - MAX_WAITING
-            del self.waiting[:-MAX_WAITING]
-        if self.waiting and time.monotonic() >= self.retry_at:
-            self._flush()
+        with self.lock:
+            for event in events:
+                self.seq += 1
+                self.waiting.append(json.dumps({**event, "run": self.run, "seq": self.seq}, separators=(",", ":")))
+            if len(self.waiting) > MAX_WAITING:
+                self.dropped += len(self.waiting) - MAX_WAITING
+                del self.waiting[:-MAX_WAITING]
+            if self.waiting and time.monotonic() >= self.retry_at:
+                self._flush()
 
     def _flush(self) -> None:
         try:
@@ -82,7 +91,8 @@ class RedisSink(Sink):
             self.retry_at = time.monotonic() + RETRY
 
     def close(self) -> None:
-        self._flush()
+        with self.lock:
+            self._flush()
 
 
 def open_sink(url: str | None = None) -> Sink:

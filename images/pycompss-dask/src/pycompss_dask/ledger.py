@@ -85,13 +85,12 @@ class Ledger(SchedulerPlugin):
 
     async def drain(self, patience: float) -> list[dict[str, Any]]:
         """The records since the last call; waits for one as long as `patience`."""
-        if not self.records:
-            self.changed.clear()
-            try:
-                await asyncio.wait_for(self.changed.wait(), patience)
-            except TimeoutError:
-                return []
-            await asyncio.sleep(GATHER_DELAY)
+        try:
+            await asyncio.wait_for(self.changed.wait(), patience)
+        except TimeoutError:
+            return []
+        await asyncio.sleep(GATHER_DELAY)
+        self.changed.clear()
         records, self.records = self.records, []
         return records
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -18,7 +19,8 @@ from distributed import Scheduler, Worker
 from . import settings
 from .decorators import machine
 
-RETRY = 0.5
+RETRY = 0.3  # seconds between attempts to reach the master
+LEAVING = 10  # seconds in which a stopped worker hands over what it holds
 LARGE = 1e6  # a property is there for any number of tasks
 
 
@@ -104,6 +106,15 @@ def worker_main(arguments: list[str]) -> int:
     return asyncio.run(_worker(options))
 
 
+async def _reachable(master: str) -> None:
+    """Try the master's port: cheaper than starting a worker, and its name is looked up anew."""
+    host, _, port = master.rpartition(":")
+    _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), 5)
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
 async def _worker(options: argparse.Namespace) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -116,6 +127,8 @@ async def _worker(options: argparse.Namespace) -> int:
     while not stopping.is_set():
         worker = None
         try:
+            await _reachable(options.master)
+            said = ""
             worker = Worker(
                 f"tcp://{options.master}",
                 name=f"{options.name}#{uuid.uuid4().hex[:4]}",
@@ -127,23 +140,17 @@ async def _worker(options: argparse.Namespace) -> int:
                 dashboard_address="127.0.0.1:0",
                 death_timeout=10,
             )
-            starting = asyncio.ensure_future(worker.start_unsafe())
+            await worker
             stop = asyncio.ensure_future(stopping.wait())
-            await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if stopping.is_set() and not starting.done():
-                starting.cancel()
-                break
-            await starting
-            said = ""
             finished = asyncio.ensure_future(worker.finished())
             await asyncio.wait({finished, stop}, return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
             if not finished.done():
                 # Leave in order: what only this worker holds goes to others, what it runs runs there again.
                 try:
-                    await asyncio.wait_for(worker.close_gracefully(reason="worker-stopped"), 10)
+                    await asyncio.wait_for(worker.close_gracefully(reason="worker-stopped"), LEAVING)
                 except (TimeoutError, OSError):
                     await worker.close(timeout=2, nanny=False)
-            stop.cancel()
             if options.once and getattr(worker, "application_ended", False):
                 break
         except (OSError, TimeoutError, asyncio.CancelledError, ValueError, RuntimeError) as error:
@@ -153,8 +160,6 @@ async def _worker(options: argparse.Namespace) -> int:
                 said = text
             if worker is not None:
                 await worker.close(timeout=1, nanny=False)
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), RETRY)
-        except TimeoutError:
-            continue
     return 0

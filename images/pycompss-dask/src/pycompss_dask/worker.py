@@ -64,6 +64,7 @@ class Slot:
         self.configuration = configuration
         self.process: subprocess.Popen[bytes] | None = None
         self.cancelled = False
+        self.closed = False
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -92,6 +93,8 @@ class Slot:
             self.process = None
 
     def run(self, call: Any, dependencies: Any, time_out: float) -> tuple[Any, list[Any]]:
+        if self.closed:
+            raise Reschedule
         if self.process is None:
             self.start()
         self.channel.socket.settimeout(time_out or None)
@@ -204,6 +207,7 @@ class Host(WorkerPlugin):
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002
         self.announcer.stop()
         for slot in self.all:
+            slot.closed = True
             slot.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 

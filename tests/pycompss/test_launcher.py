@@ -1,0 +1,226 @@
+"""runcompss: command line, exit status, results folder."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from support import ENVIRONMENT, runcompss
+
+SCRIPT = '''
+"""An application with its own argparse, classes and a module beside it."""
+import argparse
+import sys
+from helper import offset
+from pycompss.api.task import task
+from pycompss.api.parameter import *
+from pycompss.api.api import compss_wait_on, compss_barrier, TaskGroup, compss_stop, compss_start
+from pycompss.api.exceptions import COMPSsException
+
+
+class Point:
+    def __init__(self, x=0):
+        self.x = x
+
+    @task()
+    def move(self, by):
+        self.x += by
+
+
+@task(returns=1)
+def shift(number):
+    print("shifting", number)
+    return number + offset
+
+
+@task(returns=Point)
+def point(x):
+    return Point(x)
+
+
+@task(returns=1)
+def fail(message):
+    raise ValueError(message)
+
+
+@task()
+def raise_exception():
+    raise COMPSsException("from a task")
+
+
+@task(path=FILE_OUT)
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--number", type=int, default=1)
+    parser.add_argument("--text", default="")
+    parser.add_argument("--end", default="well")
+    options = parser.parse_args()
+    total = sum(compss_wait_on([shift(number) for number in range(options.number)]))
+    here = point(1)
+    here.move(total)
+    here = compss_wait_on(here)
+    assert type(here) is Point
+    write("written.txt", options.text)
+    print(f"result {here.x} {options.text}")
+    if options.end == "exit":
+        sys.exit(7)
+    if options.end == "text":
+        sys.exit("a reason")
+    if options.end == "raise":
+        raise RuntimeError("in the main program")
+    if options.end == "task":
+        fail("in the task")
+        import time
+        time.sleep(60)
+    if options.end == "group":
+        with TaskGroup("g"):
+            raise_exception()
+    if options.end == "alone":
+        raise_exception()
+    if options.end == "stop":
+        compss_stop(4)
+    if options.end == "wait":
+        import time
+        time.sleep(60)
+
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    folder = tmp_path / "application"
+    folder.mkdir()
+    (folder / "helper.py").write_text("offset = 10\n")
+    path = folder / "my_app.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def run(script: Path, *arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    logs = script.parent.parent / "logs"
+    return runcompss("--computing_units=1", f"--log_dir={logs}", *options, str(script), *arguments)
+
+
+def test_results_folder(script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "spaces 'quotes' \"double\" $HOME `x`"
+    ended = run(script, "--number", "3", "--text", text)
+    assert ended.stdout == f"result 34 {text}\n", ended.stderr
+    assert ended.returncode == 0
+    # FILE_OUT comes home at the end without being waited for.
+    assert (tmp_path / "written.txt").read_text() == text
+    folder = tmp_path / "logs" / "my_app.py_01"
+    assert {path.name for path in folder.iterdir()} >= {"jobs", "monitor", "trace", "workers", "tmpFiles", "runtime.log"}
+    jobs = {path.name for path in (folder / "jobs").iterdir()}
+    assert jobs == {f"job{number}_NEW.{kind}" for number in range(1, 7) for kind in ("out", "err")}
+    assert (folder / "jobs" / "job2_NEW.out").read_text() == "shifting 1\n"
+    assert "6 COMPLETED" in (folder / "runtime.log").read_text()
+    assert (folder / "workers" / "local0" / "Log" / "worker.log").stat().st_size > 0
+
+    state = ET.parse(folder / "monitor" / "COMPSs_state.xml").getroot()
+    assert state.findtext("TasksInfo/Application/TotalCount") == "6"
+    assert state.findtext("TasksInfo/Application/InProgress") == "0"
+    counts = {
+        core.findtext("Impl/Signature"): int(core.findtext("Impl/ExecutedCount") or 0)
+        for core in state.iterfind("CoresInfo/Core")
+    }
+    assert counts == {"my_app.py.shift": 3, "my_app.py.point": 1, "my_app.py.move": 1, "my_app.py.write": 1}
+    assert state.find("ResourceInfo/Resource[@id='local0']/TotalCPUComputingUnits") is not None
+
+    graph = (folder / "monitor" / "complete_graph.dot").read_text()
+    assert len(re.findall(r"^\d+\[shape=circle", graph, re.M)) == 6
+    assert re.search(r"^4 -> 5 \[label=\"d\d+v\d+\"\];", graph, re.M)
+    assert graph.count("{") == graph.count("}")
+    assert {path.suffix for path in (folder / "trace").iterdir()} == {".prv", ".pcf", ".row"}
+
+
+def test_folders_are_numbered(script: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert run(script, options=("--lang=python", "-d", "-g", "-t", "--scheduler=any", "--project=p.xml")).returncode == 0
+    assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["my_app.py_01", "my_app.py_02"]
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "message"),
+    [
+        ("well", 0, ""),
+        ("exit", 7, ""),
+        ("text", 1, "a reason"),
+        ("raise", 1, "RuntimeError: in the main program"),
+        ("task", 1, "ValueError: in the task"),
+        ("group", 1, "COMPSsException: from a task"),
+        ("alone", 1, "COMPSsException: from a task"),
+        ("stop", 4, ""),
+    ],
+)
+def test_exit_status(script: Path, end: str, status: int, message: str) -> None:
+    ended = run(script, "--end", end)
+    assert ended.returncode == status, ended.stderr
+    assert message in ended.stderr
+    assert ended.stdout.startswith("result 11")
+
+
+def test_application_refuses_its_arguments(script: Path) -> None:
+    ended = run(script, "--unknown", "1")
+    assert ended.returncode == 2
+    assert "unrecognized arguments: --unknown 1" in ended.stderr
+
+
+def test_wall_clock(script: Path) -> None:
+    ended = run(script, "--end", "wait", options=("--wall_clock_limit=4",))
+    assert ended.returncode == 1
+    assert "wall clock limit of 4 s" in ended.stderr
+
+
+def test_missing_script(tmp_path: Path) -> None:
+    ended = runcompss(f"--log_dir={tmp_path}", str(tmp_path / "none.py"))
+    assert ended.returncode == 1
+    assert "none.py: no such file" in ended.stderr
+
+
+def test_script_that_does_not_compile(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("def broken(:\n")
+    ended = runcompss(f"--log_dir={tmp_path}", "--computing_units=1", str(tmp_path / "bad.py"))
+    assert ended.returncode == 1
+    assert "SyntaxError" in ended.stderr
+
+
+def test_script_that_imports_what_the_engine_lacks(tmp_path: Path) -> None:
+    (tmp_path / "mpi_app.py").write_text("from pycompss.api.mpi import mpi\n")
+    ended = runcompss(f"--log_dir={tmp_path}", "--computing_units=1", str(tmp_path / "mpi_app.py"))
+    assert ended.returncode == 1
+    assert "pycompss.api.mpi is not available on the Dask engine" in ended.stderr
+
+
+def test_unknown_option(tmp_path: Path) -> None:
+    ended = runcompss("--no_such_option=1", str(tmp_path / "x.py"))
+    assert ended.returncode == 2
+
+
+def test_no_worker_comes(script: Path) -> None:
+    ended = run(script, options=("--workers=1", "--worker_timeout=1.5"))
+    assert ended.returncode == 1
+    assert "no worker came within 1.5 s, expected 1" in ended.stderr
+
+
+def test_plain_python_runs_the_same_script(script: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(script), "--number", "3"]
+    ended = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert ended.stdout.endswith("result 34 \n"), ended.stderr
+
+
+def test_worker_refuses_bad_arguments() -> None:
+    assert runcompss("worker", "host:1", "--computing_units=0").returncode == 2
+    assert "expected name=value" in runcompss("worker", "host:1", "--resources=gpu").stderr
