@@ -1,0 +1,210 @@
+"""The embedded cluster as its machine sees it: processes, sockets, files, and how it survives what befalls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+CLUSTER = PROJECT / ".local" / "molecule"
+NODES = ["molecule-1", "molecule-2", "molecule-3"]
+GATEWAY = "10.79.0.1"
+CONTROL_PLANE = [
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "local-volume-provisioner",
+    "registry",
+]
+ON_NODES = ["containerd", "kubelet", "kube-proxy"]
+SERVICES = CONTROL_PLANE + [f"{node}-{program}" for node in NODES for program in ON_NODES]
+
+CLAIM = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: claim}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 48Mi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: pod}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: pause
+      image: registry.k8s.io/pause:3.10.1
+      volumeMounts: [{name: data, mountPath: /data}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: claim}}]
+"""
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        time.sleep(0.5)
+
+
+def kubectl(host: Host, arguments: str) -> str:
+    return host.check_output(f"KUBECONFIG={CLUSTER}/kubeconfig {CLUSTER}/bin/kubectl {arguments}")
+
+
+def pid(service: str) -> int:
+    """Process of a service; 0 where it does not run at the moment."""
+    path = CLUSTER / "service" / service / "supervise" / "pid"
+    return int(path.read_text() or 0)
+
+
+def ready(host: Host) -> bool:
+    result = host.run(f"KUBECONFIG={CLUSTER}/kubeconfig {CLUSTER}/bin/kubectl get nodes -o json")
+    if result.rc:
+        return False
+    nodes = json.loads(result.stdout)["items"]
+    return len(nodes) == len(NODES) and all(
+        condition["status"] == "True"
+        for node in nodes
+        for condition in node["status"]["conditions"]
+        if condition["type"] == "Ready"
+    )
+
+
+@pytest.fixture(scope="module")
+def volume(host: Host) -> Iterator[Path]:
+    """A bound volume of 48 MiB, as the machine sees it, mounted into a running pod."""
+    host.check_output(f"echo '{CLAIM}' | KUBECONFIG={CLUSTER}/kubeconfig {CLUSTER}/bin/kubectl apply -f -")
+    kubectl(host, "wait pod/pod --for=condition=Ready --timeout=90s")
+    name = kubectl(host, "get pvc claim -o jsonpath={.spec.volumeName}").strip()
+    yield CLUSTER / "volumes" / name
+    kubectl(host, "delete pod/pod pvc/claim")
+    wait_until(lambda: not host.file(f"{CLUSTER}/volumes/{name}").exists, "the volume's removal")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_service_runs(host: Host, service: str) -> None:
+    assert host.run(f"sv status {CLUSTER}/service/{service}").stdout.startswith("run:")
+
+
+@pytest.mark.parametrize(
+    ("program", "says"), [("kubectl", "version --client"), ("promtool", "--version"), ("coredns", "-version")]
+)
+def test_program_is_there(host: Host, program: str, says: str) -> None:
+    assert host.file(f"{CLUSTER}/bin/{program}").mode & 0o111
+    assert host.run(f"{CLUSTER}/bin/{program} {says}").rc == 0
+
+
+@pytest.mark.parametrize("socket", [f"tcp://{GATEWAY}:{port}" for port in (2379, 5001, 6443, 10257, 10259)])
+def test_socket_listens_on_the_bridge_only(host: Host, socket: str) -> None:
+    assert host.socket(socket).is_listening
+
+
+@pytest.mark.parametrize("path", ["kubeconfig", "pki/ca.key", "pki/sa.key", "pki/etcd/ca.key"])
+def test_secret_is_roots_own(host: Host, path: str) -> None:
+    file = host.file(f"{CLUSTER}/{path}")
+    assert file.user == "root"
+    assert file.mode & 0o077 == 0
+
+
+def test_etcd_answers_only_who_has_a_certificate(host: Host) -> None:
+    health = f"curl -sSk https://{GATEWAY}:2379/health"
+    pki = CLUSTER / "pki"
+    assert "true" in host.check_output(
+        f"{health} --cert {pki}/apiserver-etcd-client.crt --key {pki}/apiserver-etcd-client.key"
+    )
+    assert host.run(health).rc != 0
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_node_has_namespaces_and_a_cgroup_of_its_own(host: Host, node: str) -> None:
+    inside = f"nsenter --net=/run/netns/{node} --mount={CLUSTER}/nodes/{node}/ns/mnt"
+    number = NODES.index(node) + 1
+    assert f"10.79.0.{10 + number}/24" in host.check_output(f"{inside} ip -4 -o addr show dev eth0")
+    assert host.check_output(f"{inside} ls /etc/cni/net.d").split() == ["10-molecule.conflist"]
+    groups = Path(f"/proc/{pid(f'{node}-kubelet')}/cgroup").read_text()
+    assert f"/molecule/{node}/system.slice/kubelet.service" in groups
+
+
+def test_volume_has_the_size_of_its_claim(host: Host, volume: Path) -> None:
+    size = int(host.check_output(f"stat -c %s {volume}.img"))
+    assert size == 48 << 20
+    assert int(host.check_output(f"df --output=size -B1 {volume}").split()[-1]) < size
+
+
+def test_volume_is_full_when_it_is_full(host: Host, volume: Path) -> None:
+    result = host.run(f"dd if=/dev/zero of={volume}/data/filler bs=1M count=64")
+    assert "No space left on device" in result.stderr
+    (volume / "data" / "filler").unlink()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_killed_process_comes_back(host: Host, service: str) -> None:
+    killed = pid(service)
+    host.check_output(f"kill -9 {killed}")
+    wait_until(lambda: pid(service) not in (0, killed), f"a new {service}", 30)
+
+
+def test_process_does_not_outlive_its_supervisor(host: Host) -> None:
+    """A twin of the kubelet would fight with the new one over its pods."""
+    before = pid(f"{NODES[0]}-kubelet")
+    host.check_output(f"pkill -9 -fx 'runsv {NODES[0]}-kubelet'")
+    wait_until(lambda: not host.file(f"/proc/{before}").exists, "the end of the kubelet", 10)
+    wait_until(lambda: pid(f"{NODES[0]}-kubelet") not in (0, before), "a new kubelet", 30)
+
+
+def test_cluster_is_the_same_after_all_that(host: Host) -> None:
+    wait_until(lambda: ready(host), "all nodes ready")
+    kubectl(host, "-n kube-system rollout status deployment/coredns --timeout=90s")
+
+
+def kill_everything(host: Host) -> None:
+    """End each process of the cluster at once, supervisors first, without a chance to say goodbye."""
+    processes = [Path(f"/proc/{(CLUSTER / 'runsvdir.pid').read_text().strip()}")]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            supervised = str((process / "cwd").readlink()).startswith(f"{CLUSTER}/service/")
+            member = "/molecule/" in (process / "cgroup").read_text()
+        except OSError:
+            continue  # it has ended
+        if supervised or member:
+            processes.insert(0 if supervised else len(processes), process)
+    host.run("kill -9 " + " ".join(process.name for process in processes))
+
+
+def restart_machine(host: Host) -> None:
+    """What a restart leaves: no process, no namespace, no bridge, no mount, no cgroup; only the files."""
+    play(host, "-e local_cluster_state=stopped")
+    assert not host.interface("molecule0").exists
+
+
+def play(host: Host, arguments: str = "") -> str:
+    result = host.run(
+        f"cd {PROJECT} && PATH={PROJECT}/.venv/bin:$PATH ansible-playbook continuum.edge.local_cluster"
+        f" -i inventories/local -e @molecule/cluster.yml {arguments}"
+    )
+    assert result.rc == 0, result.stdout
+    return result.stdout
+
+
+@pytest.mark.parametrize("disaster", [kill_everything, restart_machine])
+def test_cluster_comes_back_with_its_data(host: Host, volume: Path, disaster: Callable[[Host], None]) -> None:
+    (volume / "data" / "kept").write_text(disaster.__name__)
+    uid = kubectl(host, "get namespace kube-system -o jsonpath={.metadata.uid}")
+    disaster(host)
+    play(host)
+    assert kubectl(host, "get namespace kube-system -o jsonpath={.metadata.uid}") == uid
+    wait_until(lambda: ready(host), "all nodes ready")
+    kubectl(host, "wait pod/pod --for=condition=Ready --timeout=90s")
+    assert (volume / "data" / "kept").read_text() == disaster.__name__
+    assert "changed=0" in play(host)
+
+
+def test_second_cluster_of_the_same_name_is_refused(host: Host, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="the network device molecule0 is taken by"):
+        play(host, f"-e local_cluster_dir={tmp_path}/another")
+    assert not (tmp_path / "another").exists()
