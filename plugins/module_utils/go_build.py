@@ -23,7 +23,7 @@ class GoBuildError(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """One program: ``package`` is a path in ``source``'s module or its dependencies, or ``path@version`` without one."""
+    """``package`` is a path in the source's module or its dependencies; without a source it is ``path@version``."""
 
     name: str
     package: str
@@ -38,13 +38,18 @@ class Builder:
     dest: Path
     source: Path | None = None
     go: str = "go"
-    report: Callable[[str], None] = lambda text: None
+    report: Callable[[str], None] = lambda _: None
     environment: dict[str, str] = field(default_factory=lambda: {**os.environ, "CGO_ENABLED": "0"})
 
     def _go(self, *arguments: str) -> str:
         try:
             done = subprocess.run(
-                [self.go, *arguments], cwd=self.source, env=self.environment, capture_output=True, text=True, check=False
+                [self.go, *arguments],
+                cwd=self.source,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=False,
             )
         except FileNotFoundError as error:
             raise GoBuildError(
@@ -114,8 +119,10 @@ class Builder:
 
     def _compile(self, name: str, arguments: list[str], extra: dict[str, str]) -> None:
         """Run go and report how many packages it has compiled ('-v' names each on standard error)."""
+        self.report(f"{name}: resolving its modules")  # and downloading them, where the machine is new
         total = self._count(arguments[-1])
-        compiled, downloaded, errors = 0, 0, []
+        compiled, downloaded = 0, 0
+        errors: list[str] = []
         self.report(f"{name}: compiling {total or 'its'} packages, less what is cached")
         process = subprocess.Popen(
             [self.go, *arguments],
@@ -130,15 +137,17 @@ class Builder:
         def heartbeat() -> None:
             while not done.wait(REPORT_EVERY):
                 of = f" of at most {total}" if total else ""
-                self.report(f"{name}: {compiled}{of} packages compiled" + (f", {downloaded} downloaded" if downloaded else ""))
+                self.report(
+                    f"{name}: {compiled}{of} packages compiled" + (f", {downloaded} downloaded" if downloaded else "")
+                )
 
         threading.Thread(target=heartbeat, daemon=True).start()
         try:
-            assert process.stderr is not None
-            for line in process.stderr:
+            for line in process.stderr or ():
                 if line.startswith("go: downloading"):
                     downloaded += 1
-                elif " " in line.strip() or errors:  # a package path has no space; all after the first error belongs to it
+                # A package's path has no space; all that follows the first error belongs to it.
+                elif " " in line.strip() or errors:
                     errors.append(line.rstrip())
                 else:
                     compiled += 1

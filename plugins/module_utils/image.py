@@ -63,10 +63,9 @@ class Registry:
     insecure: bool = False
 
     def _get(self, path: str, accept: str) -> Any:
-        request = urllib.request.Request(
-            f"{'http' if self.insecure else 'https'}://{self.host}/v2/{path}", headers={"Accept": accept}
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        url = f"{'http' if self.insecure else 'https'}://{self.host}/v2/{path}"
+        request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310 # the scheme is one of the two
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return json.load(answer)
 
     def label(self, repository: str, tag: str, label: str) -> str | None:
@@ -99,11 +98,10 @@ def build_and_push(recipe: Recipe, key: str, registry: Registry, reference: str,
     buildah = ["buildah", "--root", str(storage / "root"), "--runroot", str(storage / "run"), "--storage-driver", "vfs"]
     with _policy() as policy:
         common = ["--signature-policy", str(policy)]
-        arguments = [f"--build-arg={key}={value}" for key, value in recipe.arguments]
-        _run(
-            [*buildah, "build", *common, "--isolation=chroot", "--layers=false", "--quiet", *arguments]
-            + [f"--label={LABEL}={key}", f"--tag={name}", f"--file={recipe.containerfile}", str(recipe.context)]
-        )
+        arguments = [f"--build-arg={argument}={value}" for argument, value in recipe.arguments]
+        labels = [f"--label={LABEL}={key}", f"--tag={name}"]
+        build = [*buildah, "build", *common, "--isolation=chroot", "--layers=false", "--quiet", *arguments, *labels]
+        _run([*build, f"--file={recipe.containerfile}", str(recipe.context)])
         try:
             tls = f"--tls-verify={str(not registry.insecure).lower()}"
             _run([*buildah, "push", *common, "--quiet", tls, name, f"docker://{registry.host}/{reference}"])

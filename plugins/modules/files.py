@@ -51,31 +51,31 @@ written:
   elements: str
 """
 
-import os  # noqa: E402
-import tempfile  # noqa: E402
+import os
+import tempfile
+from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
 
 
-def current(path: str) -> tuple[str, int] | None:
+def current(path: Path) -> tuple[str, int] | None:
     """Content and mode of a file, None where there is none."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read(), os.fstat(file.fileno()).st_mode & 0o7777
+        return path.read_text(encoding="utf-8"), path.stat().st_mode & 0o7777
     except FileNotFoundError:
         return None
 
 
-def write(path: str, content: str, mode: int) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".")
+def write(path: Path, content: str, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(content)
             os.fchmod(file.fileno(), mode)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink()
         raise
 
 
@@ -94,7 +94,7 @@ def main() -> None:
         module.fail_json(msg=f"mode is an octal number such as '0644'; found {module.params['mode']!r}")
     written, diffs = [], []
     for name, content in module.params["files"].items():
-        path = os.path.join(module.params["dest"], name)
+        path = Path(module.params["dest"], name)
         try:
             found = current(path)
             if found == (content, mode):
@@ -105,7 +105,7 @@ def main() -> None:
             module.fail_json(msg=f"cannot write {path}: {error.strerror}", written=written)
         written.append(name)
         before, before_mode = found or ("", None)
-        header = path if before_mode in (None, mode) else f"{path} (mode {before_mode:04o} -> {mode:04o})"
+        header = str(path) if before_mode in (None, mode) else f"{path} (mode {before_mode:04o} -> {mode:04o})"
         diffs.append({"before_header": header, "after_header": header, "before": before, "after": content})
     module.exit_json(changed=bool(written), written=written, diff=diffs)
 

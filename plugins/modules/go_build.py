@@ -75,17 +75,16 @@ built:
   elements: str
 """
 
-import os  # noqa: E402
-from pathlib import Path  # noqa: E402
+from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.continuum.edge.plugins.module_utils.go_build import (  # noqa: E402
+from ansible_collections.continuum.edge.plugins.module_utils.go_build import (
     Builder,
     GoBuildError,
     Program,
 )
-from ansible_collections.continuum.edge.plugins.module_utils.progress import report  # noqa: E402
+from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 
 def main() -> None:
@@ -115,7 +114,7 @@ def main() -> None:
     builder = Builder(Path(module.params["dest"]), Path(source) if source else None, go, report)
     if not source and (wrong := [program.package for program in programs if "@" not in program.package]):
         module.fail_json(msg=f"without 'source' a package is path@version; found {', '.join(wrong)}")
-    if source and not os.path.isfile(os.path.join(source, "go.mod")):
+    if source and not Path(source, "go.mod").is_file():
         module.fail_json(msg=f"source {source} has no go.mod: name the folder of a Go module")
     try:
         built = list(builder.outdated(programs)) if module.check_mode else builder.build(programs)

@@ -44,7 +44,7 @@ options:
         type: path
         required: true
       include:
-        description: What it copies, relative to O(images[].context). Only this decides whether the image is built again.
+        description: What it copies, relative to O(images[].context); a change of it builds the image again.
         type: list
         elements: str
         default: ["."]
@@ -80,18 +80,18 @@ built:
   elements: str
 """
 
-from pathlib import Path  # noqa: E402
+from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule  # noqa: E402
+from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.continuum.edge.plugins.module_utils.image import (  # noqa: E402
+from ansible_collections.continuum.edge.plugins.module_utils.image import (
     LABEL,
     ImageError,
     Recipe,
     Registry,
     build_and_push,
 )
-from ansible_collections.continuum.edge.plugins.module_utils.progress import report  # noqa: E402
+from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 
 def main() -> None:
