@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from .model import CatalogueError
@@ -31,7 +32,8 @@ def available() -> bool:
     return promql_parser is not None
 
 
-def selectors(expression: str) -> list[Selector]:
+@lru_cache(maxsize=4096)
+def selectors(expression: str) -> tuple[Selector, ...]:
     """Every series selector of a PromQL expression that a rule can record, from left to right."""
     if promql_parser is None:
         raise CatalogueError("the Python package promql-parser is missing; install it with: pip install promql-parser")
@@ -66,4 +68,4 @@ def selectors(expression: str) -> list[Selector]:
         return True
 
     promql_parser.walk(tree, visit)
-    return found
+    return tuple(found)

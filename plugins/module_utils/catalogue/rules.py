@@ -105,7 +105,7 @@ class Catalogue:
             check(item)
             try:
                 expr = fill(item.expr, values)
-                reads = tuple(promql.selectors(expr))
+                reads = promql.selectors(expr)
             except CatalogueError as error:
                 raise CatalogueError(f"{kind(item)} {item.name}: expr {error}") from error
             found[item.name] = Entry(item, expr, reads)
@@ -119,7 +119,7 @@ class Catalogue:
 
     @cached_property
     def order(self) -> list[str]:
-        """The names so that each comes after all that it reads, otherwise in the catalogue's order."""
+        """The names, each after all that it reads and otherwise as early as the catalogue has it."""
         position = {name: index for index, name in enumerate(self.entries)}
         sorter = graphlib.TopologicalSorter({name: entry.record_names for name, entry in self.entries.items()})
         try:

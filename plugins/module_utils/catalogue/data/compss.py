@@ -51,10 +51,10 @@ SERIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
         "Executions that took longer than their deadline. Pushed to the Pushgateway while the application runs.",
     ),
     (
-        "deadlines_total",
+        "deadlines_checked",
         "gauge",
         ("application", "task"),
-        "Executions that had a deadline. Pushed with deadlines_missed.",
+        "Executions with a deadline that have ended. Pushed with deadlines_missed.",
     ),
 )
 
@@ -303,7 +303,7 @@ sum by ({BY}) (compss_worker:computing_units_used:max and on ({BY}, worker) (com
         "Share of an application's executions with a deadline that missed it.",
         f"""\
 compss_application:deadlines_missed:sum
-/ (sum by ({BY}) (max by ({BY}, task) (deadlines_total{{$pushgateway}})) > 0)""",
+/ (sum by ({BY}) (max by ({BY}, task) (deadlines_checked{{$pushgateway}})) > 0)""",
         NO_DEADLINE,
         warning=0.01,
         critical=0.1,

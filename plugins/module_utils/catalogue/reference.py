@@ -1,0 +1,153 @@
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+"""docs/metrics.md, written from the catalogue."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from .data import COMPSS_SERIES
+from .info import information
+from .model import EXPORTERS, Configuration
+from .rules import Catalogue
+
+COMMAND = "python -m ansible_collections.continuum.edge.plugins.module_utils.catalogue.reference docs/metrics.md"
+TITLES = {
+    "cpu": "CPU",
+    "memory": "Memory",
+    "network": "Network",
+    "storage": "Storage",
+    "node": "Nodes",
+    "application": "Applications",
+    "platform": "Platform",
+}
+ORIGINS = {
+    "source": "a metric of the source",
+    "candidate": "a candidate of the source",
+    "requirement": "a requirement that the source left unimplemented",
+    "support": "needed by other records or by the dashboards",
+}
+INTRODUCTION = f"""\
+<!-- Generated: PYTHONPATH=collections {COMMAND} -->
+# Metric reference
+
+Every metric that `continuum.edge` records. Dashboards, the Monitoring API and quality-of-service guarantees read these
+records and never the raw series. `continuum.edge.recording_rules` renders them for the Prometheus that is installed;
+`continuum.edge.recording_rules_info` returns what stands here as data.
+
+## How to read it
+
+- A name is `level:metric:operations`. The level says by which labels the series are told apart; every record has the
+  cluster's label, `cluster`, too.
+- Units are base units: bytes, seconds, cores (1 is 100 % of one core), ratios from 0 to 1. Percent stands only where
+  the source defines the metric so.
+- A ratio of many is the sum above the line over the sum below it, never a mean of ratios.
+- Expressions are shown with the default configuration. Selectors, the cluster's label, the windows and what is a node's
+  own cgroup are options of the module.
+- What reads a record is evaluated after it in the same group, so that it never lags behind.
+- *May be absent* tells why a healthy cluster can have no series of a metric. Where that is missing, no series is a
+  fault.
+
+## Nodes that share one machine
+
+cAdvisor's root cgroup `/`, `machine_cpu_cores`, `machine_memory_bytes` and all of node-exporter describe the machine.
+Where several nodes share one (the embedded cluster, kind, minikube), each of them shows the whole machine, and a sum
+over nodes counts it several times. So:
+
+- What a node uses is read from its own cgroups. `node_cgroup` names them; on the embedded cluster
+  `/edge/[^/]+/(kubepods|system)`.
+- What a node has is read from the API, not from the machine. `node_size: capacity` is right for a node that has its
+  machine for itself; nodes that share one report its whole capacity, and `node_size: allocatable`, which is capacity
+  less the kubelet's reservations, is their own part.
+- `node:host_*`, `node:disk_*` and `filesystem:*` are the machine's all the same. Do not add them up over such nodes.
+  Network is the node's own, as each node has its own interfaces.
+"""
+
+
+def text(value: float) -> str:
+    return f"{value:g}"
+
+
+def section(metric: dict[str, Any]) -> str:
+    lines = [f"#### `{metric['name']}`", "", metric["meaning"], ""]
+    facts = [
+        f"Unit: {metric['unit']}",
+        f"type: {metric['type']}",
+        f"origin: {ORIGINS[metric['origin']]}",
+    ]
+    if metric["exporters"]:
+        facts.append(f"fed by: {', '.join(sorted(metric['exporters']))}")
+    for threshold in ("warning", "critical"):
+        if metric[threshold] is not None:
+            facts.append(f"{threshold}: {text(metric[threshold])}")
+    lines += ["; ".join(facts) + ".", "", "```promql", metric["expr"], "```", ""]
+    if metric["source"]:
+        lines += ["The source's query:", "", "```promql", *metric["source"], "```", ""]
+    if metric["difference"]:
+        lines += [f"{'Why ours differs' if metric['source'] else 'Why so'}: {metric['difference']}", ""]
+    if metric["absent"]:
+        lines += [f"May be absent: {metric['absent']}.", ""]
+    return "\n".join(lines)
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    cells = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells) + "\n"
+
+
+def reference() -> str:
+    """The whole document."""
+    catalogue = Catalogue()
+    known = information(catalogue)
+    position = {name: index for index, name in enumerate(catalogue.entries)}
+    metrics = sorted(known["metrics"], key=lambda metric: position[metric["name"]])
+    parts = [INTRODUCTION]
+    for category, title in TITLES.items():
+        mine = [metric for metric in metrics if metric["category"] == category]
+        parts.append(f"## {title}\n")
+        levels = list(dict.fromkeys(metric["level"] for metric in mine))
+        rows = [[f"`{m['name']}`", m["unit"], m["meaning"]] for m in mine]
+        parts.append(table(["Record", "Unit", "Meaning"], rows))
+        for level in levels:
+            parts.append(f"### {title}: {level}\n")
+            parts += [section(metric) for metric in mine if metric["level"] == level]
+    parts.append("## Alerts\n")
+    for alert in known["alert_rules"]:
+        parts.append(
+            f"### {alert['name']}\n\n{alert['description'].replace('{{ $labels.', '<').replace(' }}', '>')}\n\n"
+            f"Severity: {alert['severity']}; held for: {alert['hold']}.\n\n```promql\n{alert['expr']}\n```\n\n"
+            f"**What to do.** {alert['runbook']}\n"
+        )
+    parts.append("## Exporters\n\nWhat a Prometheus that keeps only what is read must keep, by scrape job.\n")
+    feeds = {exporter.name: exporter for exporter in EXPORTERS}
+    for name, series in known["series"].items():
+        names = ", ".join(f"`{one}`" for one in series)
+        parts.append(
+            f"### {name}\n\n{feeds[name].feeds[0].upper()}{feeds[name].feeds[1:]}."
+            f" Selector: `{feeds[name].selector}`.\n\n{names}\n"
+        )
+    parts.append(
+        "## Series of COMPSs applications\n\nWhat the monitoring API of an application exposes, and what it pushes."
+        " Scraping adds `cluster`, `namespace` and `pod`; a push groups by `job`, `namespace` and `application`.\n"
+    )
+    parts.append(
+        table(
+            ["Series", "Type", "Labels", "Meaning"],
+            [[f"`{name}`", kind, ", ".join(labels), meaning] for name, kind, labels, meaning in COMPSS_SERIES],
+        )
+    )
+    parts.append("## Configuration\n\nThe defaults, which `continuum.edge.recording_rules` documents:\n")
+    values = Configuration()
+    parts.append(
+        table(
+            ["Option", "Default"],
+            [[f"`{name}`", f"`{value}`"] for name, value in vars(values).items() if isinstance(value, str)],
+        )
+    )
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(reference(), encoding="utf-8")
