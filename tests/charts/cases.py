@@ -114,6 +114,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
                 )
             }
         },
+        "scraped often": {"scrape": {"interval": "5s"}},
         "a claim of one's own": {"prometheus": {"persistence": {"existingClaim": "mine"}, "retention": {"size": ""}}},
         "no jobs": {
             "scrape": {
