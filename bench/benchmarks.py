@@ -1,0 +1,286 @@
+"""What is measured: each benchmark brings the cluster into its state, and returns figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import ROOT, Cluster, Done, run, say
+from report import Figure
+
+MIB = 1024 * 1024
+MAKE_UP = "make up"
+SITE = "ansible-playbook playbooks/site.yml -i inventories/local"
+
+
+def each_of(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.1f}" for value in values)
+
+
+def median_of(times: list[Done]) -> float:
+    return statistics.median(done.seconds for done in times)
+
+
+# Against bare Helm
+
+
+def site(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
+    """Both install the same releases from nothing, by turns, so that what else the machine does hits both alike."""
+    cluster.up()
+    releases = [
+        (release["name"], release["namespace"], json.loads(cluster.helm("get", "metadata", *where).output)["chart"])
+        for release in json.loads(cluster.helm("list", "--all-namespaces", "--output", "json").output)
+        for where in [[release["name"], "--namespace", release["namespace"], "--output", "json"]]
+    ]
+    ours: list[Done] = []
+    bare: list[list[Done]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, namespace, _ in releases:
+            values = cluster.helm("get", "values", name, "--namespace", namespace, "--output", "json").output
+            Path(folder, f"{name}.json").write_text(values)
+
+        def uninstall() -> None:
+            for name, namespace, _ in releases:
+                cluster.helm("uninstall", name, "--namespace", namespace, "--wait", "--cascade", "foreground")
+
+        for _ in range(options.rounds):
+            uninstall()
+            ours.append(cluster.play("site"))
+            uninstall()
+            bare.append(
+                [
+                    cluster.helm(
+                        *["upgrade", "--install", name, str(ROOT / "charts" / chart), "--namespace", namespace],
+                        *["--create-namespace", "--values", f"{folder}/{name}.json", "--wait", "--timeout", "5m"],
+                    )
+                    for name, namespace, chart in releases
+                ]
+            )
+    ours_seconds = [done.seconds for done in ours]
+    bare_seconds = [sum(done.seconds for done in each) for each in bare]
+    # Round by round: the rounds differ more than the two of one round.
+    ratios = [a / b for a, b in zip(ours_seconds, bare_seconds, strict=True)]
+    return [
+        Figure(
+            "site.yml, as a multiple of bare Helm",
+            statistics.median(ratios),
+            "x",
+            goal=1.25,
+            command=SITE,
+            note=f"{', '.join(name for name, *_ in releases)}; rounds {each_of(ratios)}",
+        ),
+        Figure("site.yml", statistics.median(ours_seconds), "s", command=SITE, note=f"rounds {each_of(ours_seconds)}"),
+        Figure(
+            "bare Helm",
+            statistics.median(bare_seconds),
+            "s",
+            command="helm upgrade --install --wait, once for each release",
+            note=f"rounds {each_of(bare_seconds)}",
+        ),
+    ]
+
+
+# make up
+
+
+def changed_in(output: str) -> int:
+    return sum(int(number) for number in re.findall(r"changed=(\d+)", output))
+
+
+def noop(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
+    cluster.up()
+    times = [cluster.up() for _ in range(options.rounds)]
+    changed = max(changed_in(done.output) for done in times)
+    return [
+        Figure(
+            "make up, nothing to do",
+            median_of(times),
+            "s",
+            goal=20,
+            command=MAKE_UP,
+            note=f"rounds {each_of(done.seconds for done in times)};"
+            f" processor time {statistics.median(done.cpu for done in times):.1f} s",
+        ),
+        Figure("changed tasks of it", changed, "", goal=0, command=MAKE_UP),
+    ]
+
+
+def warm(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
+    """From both states in which a cluster with all its binaries and images can be down."""
+    cluster.up()
+    figures = []
+    for state, what in {"stopped": "after a restart of the machine", "absent": "after make down"}.items():
+        cluster.end(state)
+        started = time.monotonic()
+        up = cluster.up()
+        cluster.wait_for_targets()
+        seconds = time.monotonic() - started
+        figures.append(
+            Figure(
+                f"make up {what}, until every target is up",
+                seconds,
+                "s",
+                goal=90,
+                command=MAKE_UP,
+                note=f"make up itself {up.seconds:.1f} s, processor time {up.cpu:.1f} s",
+            )
+        )
+    return figures
+
+
+def cold(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
+    """From a fresh clone, with every cache empty. System packages stay: to remove them is not ours."""
+    if cluster.made:
+        cluster.end("absent")
+    folder = ROOT / ".local" / "bench-cold"
+    shutil.rmtree(folder, ignore_errors=True)
+    caches = folder / "caches"
+    environment = {
+        "XDG_CACHE_HOME": f"{caches}",
+        "GOPATH": f"{caches}/go",
+        "GOMODCACHE": f"{caches}/go/pkg/mod",
+        "GOCACHE": f"{caches}/go-build",
+        "PIP_CACHE_DIR": f"{caches}/pip",
+        "ANSIBLE_HOME": f"{caches}/ansible",
+    }
+    try:
+        run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder / "checkout")])
+        with Cluster(folder / "checkout", environment) as fresh:
+            started = time.monotonic()
+            up = fresh.up()
+            fresh.wait_for_targets()
+            seconds = time.monotonic() - started
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return [
+        Figure(
+            "make up, nothing cached, until every target is up",
+            seconds / 60,
+            "min",
+            goal=15,
+            command="git clone, make up",
+            note=f"make up itself {up.seconds / 60:.1f} min, processor time {up.cpu / 60:.1f} min;"
+            " Go's, pip's and Ansible's caches empty",
+        )
+    ]
+
+
+# The lean profile
+
+MONITORING = {
+    "Prometheus": "monitoring/prometheus-server-",
+    "kube-state-metrics": "monitoring/prometheus-kube-state-metrics-",
+    "node-exporter": "monitoring/prometheus-node-exporter-",
+    "Pushgateway": "monitoring/prometheus-pushgateway-",
+    "metrics-server": "kube-system/metrics-server-",
+}
+
+
+def lean(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
+    cluster.up()
+    cluster.reinstall()
+    cluster.wait_for_targets()
+    say(f"leaving the cluster idle for {options.idle:.0f} s")
+    time.sleep(options.idle)
+
+    pods = cluster.pods()
+    memory = {
+        component: [bytes_ / MIB for name, bytes_ in pods.items() if name.startswith(prefix)]
+        for component, prefix in MONITORING.items()
+    }
+    if absent := [component for component, found in memory.items() if not found]:
+        sys.exit(f"bench: error: no pods of {', '.join(absent)}; found {', '.join(pods)}")
+    # Recorded series come from no job.
+    by_job = 'count by (job) (label_replace({__name__!=""}, "job", "records", "__name__", ".+:.+"))'
+    jobs = {each["metric"].get("job", "records"): float(each["value"][1]) for each in cluster.query(by_job)}
+    groups = {"control plane": "control-plane", **{node: f"{node}/system.slice" for node in cluster.nodes()}}
+    own = {what: cluster.working_set(group) / MIB for what, group in groups.items()}
+    api = "kubectl get --raw /api/v1/nodes/<node>/proxy/stats/summary"
+    count = 'count({__name__!=""})'
+    return [
+        Figure(
+            "active series",
+            float(cluster.query(count)[0]["value"][1]),
+            "",
+            goal=3000,
+            command=count,
+            note=", ".join(f"{job} {number:.0f}" for job, number in sorted(jobs.items(), key=lambda item: -item[1])),
+        ),
+        Figure(
+            "series in Prometheus' head",
+            cluster.metric("prometheus_tsdb_head_series"),
+            "",
+            goal=3000,
+            command="prometheus_tsdb_head_series",
+        ),
+        Figure("working set of Prometheus", sum(memory["Prometheus"]), "MiB", goal=90, command=api),
+        Figure(
+            "working set of the whole monitoring",
+            sum(map(sum, memory.values())),
+            "MiB",
+            goal=220,
+            command=api,
+            note=", ".join(f"{len(found)} {component} {sum(found):.1f}" for component, found in memory.items()),
+        ),
+        Figure(
+            "working set of the cluster's own processes",
+            sum(own.values()),
+            "MiB",
+            command=f"memory.stat of the cgroups {cluster.name}/control-plane and {cluster.name}/<node>/system.slice",
+            note=", ".join(f"{what} {size:.0f}" for what, size in own.items()),
+        ),
+    ]
+
+
+# Those that need no cluster
+
+
+def program(name: str) -> Callable[[Cluster, argparse.Namespace], list[Figure]]:
+    """A program of its own writes one JSON object a line, with the fields of a figure."""
+
+    def measure(_cluster: Cluster, _options: argparse.Namespace) -> list[Figure]:
+        path = ROOT / "bench" / name
+        if not path.is_file():
+            say(f"{path} is not there: left out")
+            return []
+        with subprocess.Popen([str(path)], stdout=subprocess.PIPE, text=True) as process:
+            try:
+                output, _ = process.communicate()
+            except BaseException:
+                process.terminate()
+                process.wait()
+                raise
+        if process.returncode:
+            sys.exit(f"bench: error: {path} failed ({process.returncode}), see its message above")
+        return [Figure(**json.loads(line)) for line in output.splitlines() if line.strip()]
+
+    return measure
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    title: str
+    measure: Callable[[Cluster, argparse.Namespace], list[Figure]]
+    on_request: bool = False
+
+
+# In this order; each finds the cluster as the one before has left it.
+ALL = {
+    "rules": Benchmark("The catalogue and its rules", program("rules")),
+    "dashboards": Benchmark("Dashboards", program("dashboards")),
+    "site": Benchmark("site.yml against bare Helm", site),
+    "noop": Benchmark("make up with nothing to do", noop),
+    "warm": Benchmark("make up with everything built", warm),
+    "lean": Benchmark("The lean profile on three idle nodes", lean),
+    "cold": Benchmark("make up with nothing cached (some 12 minutes)", cold, on_request=True),
+}
