@@ -120,9 +120,11 @@ class Helm:
 
     def status(self, spec: Spec) -> Json:
         """The release as the cluster has it, with its objects and their pods. Helm 3 gives them on request only."""
-        objects = ["--show-resources"] if self.major == 3 else []
-        text = self.cluster("status", spec.name, "--namespace", spec.namespace, "--output", "json", *objects)
-        state: Json = json.loads(text)
+        command = ("status", spec.name, "--namespace", spec.namespace, "--output", "json")
+        state: Json = json.loads(self.cluster(*command))
+        # Only then is it worth a call to ask which Helm it is; Helm 4 does not know the flag.
+        if not (state.get("info") or {}).get("resources") and self.major == 3:
+            state = json.loads(self.cluster(*command, "--show-resources"))
         return state
 
     @cached_property
@@ -347,7 +349,8 @@ def render(helm: Helm, spec: Spec, chart: str, values_file: str, *, pending: boo
         raise explain(error, spec, helm) from error
     return Rendering(
         _release(_last_json(text), {}),
-        f"The cluster does not know the kind {missing.group(1)} yet, so release {spec.name} was rendered by Helm alone.",
+        f"The cluster does not know the kind {missing.group(1)} yet,"
+        f" so release {spec.name} was rendered by Helm alone.",
     )
 
 

@@ -281,6 +281,32 @@ def test_long_lists_are_shortened() -> None:
     assert release.shorten(["a", "b", "c"], 2) == "a; b; and 1 more"
 
 
+# Reading
+
+
+@pytest.mark.parametrize(
+    ("version", "first", "calls"),
+    [
+        ("v3.22.0", {}, ["status", "version", "status --show-resources"]),
+        ("v4.3.1", {"resources": {"v1/ConfigMap": [{}]}}, ["status"]),
+    ],
+)
+def test_objects_are_asked_for_where_helm_does_not_give_them(
+    version: str, first: dict[str, Any], calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def call(_: Helm, command: str, *arguments: str, **__: Any) -> str:
+        asked.append(f"{command} --show-resources" if "--show-resources" in arguments else command)
+        if command == "version":
+            return version
+        return json.dumps({"info": {"resources": {"v1/ConfigMap": [{}]}} if "--show-resources" in arguments else first})
+
+    monkeypatch.setattr(Helm, "call", call)
+    assert Helm().status(SPEC)["info"]["resources"]
+    assert asked == calls
+
+
 # Charts
 
 
