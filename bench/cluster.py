@@ -60,6 +60,7 @@ def run(command: Sequence[str], cwd: Path = ROOT, env: Mapping[str, str] | None 
     seconds, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
         sys.exit(f"bench: error: {' '.join(command)} failed ({process.returncode}):\n{output[-4000:]}")
+    say(f"  {seconds:.1f} s")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Done(seconds, cpu, output)
 
