@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..model import Metric
 
-NOT_A_REQUEST = "WATCH and CONNECT last as long as the client likes and count no latency."
+NO_QUESTION = "nothing has asked the cluster DNS anything yet"
 
 METRICS = (
     Metric(
@@ -112,6 +112,7 @@ sum by ($cluster) (rate(apiserver_flowcontrol_request_execution_seconds_sum{$api
         type="rate",
         meaning="Questions per second to the cluster DNS, by record type and protocol.",
         expr="sum by ($cluster, type, proto) (rate(coredns_dns_requests_total{$coredns}[$window]))",
+        absent=NO_QUESTION,
     ),
     Metric(
         name="coredns:responses:rate",
@@ -120,6 +121,7 @@ sum by ($cluster) (rate(apiserver_flowcontrol_request_execution_seconds_sum{$api
         type="rate",
         meaning="Answers per second of the cluster DNS, by response code.",
         expr="sum by ($cluster, rcode) (rate(coredns_dns_responses_total{$coredns}[$window]))",
+        absent=NO_QUESTION,
     ),
     Metric(
         name="cluster:coredns_errors:ratio",
@@ -137,6 +139,7 @@ sum by ($cluster) (rate(apiserver_flowcontrol_request_execution_seconds_sum{$api
 / (sum by ($cluster) (coredns:responses:rate) > 0)""",
         warning=0.01,
         critical=0.05,
+        absent=NO_QUESTION,
     ),
     Metric(
         name="coredns:request_duration_seconds_bucket:rate",
@@ -145,6 +148,7 @@ sum by ($cluster) (rate(apiserver_flowcontrol_request_execution_seconds_sum{$api
         type="rate",
         meaning="Questions per second that the cluster DNS answers within le seconds.",
         expr="sum by ($cluster, le) (rate(coredns_dns_request_duration_seconds_bucket{$coredns}[$window]))",
+        absent=NO_QUESTION,
     ),
     *(
         Metric(
@@ -155,6 +159,7 @@ sum by ($cluster) (rate(apiserver_flowcontrol_request_execution_seconds_sum{$api
             meaning=f"{percent} of 100 questions to the cluster DNS are answered faster.",
             expr=f"histogram_quantile({percent / 100}, coredns:request_duration_seconds_bucket:rate)",
             warning=0.1 if percent == 50 else 0.5,
+            absent=NO_QUESTION,
         )
         for percent in (50, 99)
     ),

@@ -1,0 +1,3 @@
+module continuum.edge/tests/live/load
+
+go 1.23
