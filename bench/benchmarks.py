@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -242,26 +241,25 @@ def lean(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
     ]
 
 
-# Those that need no cluster
+# Programs of their own
 
 
 def program(name: str) -> Callable[[Cluster, argparse.Namespace], list[Figure]]:
-    """A program of its own writes one JSON object a line, with the fields of a figure."""
+    """One that writes a JSON object a line with the fields of a figure, and finds the built programs by variable."""
 
-    def measure(_cluster: Cluster, _options: argparse.Namespace) -> list[Figure]:
+    def measure(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
         path = ROOT / "bench" / name
         if not path.is_file():
             say(f"{path} is not there: left out")
             return []
-        with subprocess.Popen([str(path)], stdout=subprocess.PIPE, text=True) as process:
-            try:
-                output, _ = process.communicate()
-            except BaseException:
-                process.terminate()
-                process.wait()
-                raise
-        if process.returncode:
-            sys.exit(f"bench: error: {path} failed ({process.returncode}), see its message above")
+        programs = cluster.directory / "bin"
+        if not (programs / "prometheus").exists():
+            cluster.up()
+        if cluster.made:
+            # It needs the processors for itself.
+            cluster.end("stopped")
+        found = {each.upper(): str(programs / each) for each in ("prometheus", "promtool")}
+        output = run([str(path)], env=cluster.env | found, errors=None).output
         return [Figure(**json.loads(line)) for line in output.splitlines() if line.strip()]
 
     return measure
@@ -276,11 +274,11 @@ class Benchmark:
 
 # In this order; each finds the cluster as the one before has left it.
 ALL = {
-    "rules": Benchmark("The catalogue and its rules", program("rules")),
-    "dashboards": Benchmark("Dashboards", program("dashboards")),
     "site": Benchmark("site.yml against bare Helm", site),
     "noop": Benchmark("make up with nothing to do", noop),
     "warm": Benchmark("make up with everything built", warm),
     "lean": Benchmark("The lean profile on three idle nodes", lean),
+    "rules": Benchmark("The catalogue and its rules", program("rules")),
+    "dashboards": Benchmark("Dashboards", program("dashboards")),
     "cold": Benchmark("make up with nothing cached (some 12 minutes)", cold, on_request=True),
 }

@@ -36,7 +36,13 @@ class Done:
     output: str
 
 
-def run(command: Sequence[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Done:
+def run(
+    command: Sequence[str],
+    cwd: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+    errors: int | None = subprocess.STDOUT,
+) -> Done:
+    """``errors`` is where its standard error goes: to its output, or (None) to ours."""
     say(f"$ {' '.join(command)}")
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     with subprocess.Popen(
@@ -45,7 +51,7 @@ def run(command: Sequence[str], cwd: Path = ROOT, env: Mapping[str, str] | None 
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=errors,
         text=True,
         start_new_session=True,
     ) as process:
