@@ -100,7 +100,8 @@ def main() -> int:
         populations = migrate(populations, migrants)
     found = compss_wait_on(populations)
     best = min(float(cost(population[:1])[0]) for population in found)
-    print(f"genetic: best {best:.6f} after {options.epochs * options.generations} generations in {time.time() - began:.3f} s")
+    count = options.epochs * options.generations
+    print(f"genetic: best {best:.6f} after {count} generations in {time.time() - began:.3f} s")
     if options.check:
         same = [start_here(options.population, options.genes, options.seed, island) for island in range(islands)]
         first = min(float(cost(population[:1])[0]) for population in same)

@@ -32,7 +32,9 @@ def expected(start: int, iterations: int) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=1000)
-    parser.add_argument("--iterations", type=int, default=1_000_000, help="steps of each task: 1000000 take about 0.1 s")
+    parser.add_argument(
+        "--iterations", type=int, default=1_000_000, help="steps of each task: 1000000 take about 0.1 s"
+    )
     parser.add_argument("--check", type=int, default=1, help="0 leaves out the check of the result")
     options = parser.parse_args()
     if options.tasks < 1 or options.iterations < 0:

@@ -31,7 +31,10 @@ def correct(c: list[list[np.ndarray]], blocks: int, size: int) -> bool:
     a, b = (
         np.block(
             [
-                [np.random.default_rng(seed(matrix, row, column, blocks)).random((size, size)) for column in range(blocks)]
+                [
+                    np.random.default_rng(seed(matrix, row, column, blocks)).random((size, size))
+                    for column in range(blocks)
+                ]
                 for row in range(blocks)
             ]
         )

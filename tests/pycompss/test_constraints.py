@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from faulty import sleeps
-from programs import same
 from pycompss.api.api import compss_barrier, compss_get_number_of_resources, compss_wait_on
 from pycompss.api.constraint import constraint
 from pycompss.api.task import task
@@ -15,13 +14,17 @@ from pycompss_dask.decorators import machine
 from pycompss_dask.runtime import Runtime
 from support import Cluster, Events, eventually
 
+from programs import same
+
 
 def spans(runtime: Runtime) -> list[tuple[str, float, float]]:
     return [(worker, begin, end) for worker, _, begin, end, _, _ in runtime.results.spans]
 
 
 def most_at_a_time(found: list[tuple[str, float, float]], worker: str) -> int:
-    moments = sorted([(begin, 1) for w, begin, _ in found if w == worker] + [(end, -1) for w, _, end in found if w == worker])
+    moments = sorted(
+        [(begin, 1) for w, begin, _ in found if w == worker] + [(end, -1) for w, _, end in found if w == worker]
+    )
     running = most = 0
     for _, change in moments:
         running += change

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import faulty
 import pytest
-from programs import count_up, log_line
 from pycompss.api.api import (
     TaskGroup,
     compss_barrier,
@@ -23,6 +22,8 @@ from pycompss_dask import context
 from pycompss_dask.errors import PyCOMPSsException, TaskFailed
 from pycompss_dask.runtime import Runtime
 from support import eventually
+
+from programs import count_up, log_line
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -41,7 +42,7 @@ def test_retry(tmp_path: Path, times: int) -> None:
 def test_retry_gives_up_and_ends_the_application(tmp_path: Path) -> None:
     path = tmp_path / "runs"
     value = faulty.fails_until(str(path), 100)
-    with pytest.raises(TaskFailed, match="fails_until.*not yet"):
+    with pytest.raises(TaskFailed, match=r"fails_until.*not yet"):
         compss_wait_on(value)
     assert runs(path) == 4
     with pytest.raises(TaskFailed):
@@ -61,7 +62,7 @@ def test_retry_tries_another_worker(tmp_path: Path, own_engine: Runtime) -> None
 def test_fail_ends_the_application_without_another_try(tmp_path: Path) -> None:
     path = tmp_path / "runs"
     faulty.fails_at_once(str(path))
-    with pytest.raises(TaskFailed, match="fails_at_once.*at once"):
+    with pytest.raises(TaskFailed, match=r"fails_at_once.*at once"):
         compss_barrier()
     assert runs(path) == 1
 
@@ -249,11 +250,11 @@ def test_cancel_group(tmp_path: Path) -> None:
 
 
 def test_unknown_group_is_named() -> None:
-    with pytest.raises(PyCOMPSsException, match="no such|there is no task group 'nobody'"):
+    with pytest.raises(PyCOMPSsException, match="there is no task group 'nobody'"):
         compss_barrier_group("nobody")
 
 
-def test_printed_output_is_kept(tmp_path: Path, own_engine: Runtime) -> None:  # noqa: ARG001
+def test_printed_output_is_kept(tmp_path: Path, own_engine: Runtime) -> None:
     compss_wait_on(faulty.prints("to-out", "to-err"))
     compss_wait_on(faulty.prints("again", "again-err"))
     jobs = tmp_path / "results" / "jobs"
@@ -312,6 +313,6 @@ def test_file_concurrent_that_cannot_be_put_together_is_refused(tmp_path: Path) 
     assert context.runtime is not None
     for _ in range(2):
         context.runtime.call(rewrite, (str(path),), {})
-    with pytest.raises((TaskFailed, PyCOMPSsException), match="FILE_CONCURRENT|FILE_COMMUTATIVE"):
+    with pytest.raises((TaskFailed, PyCOMPSsException), match=r"FILE_CONCURRENT|FILE_COMMUTATIVE"):
         compss_wait_on_file(str(path))
     eventually(lambda: context.runtime is not None and context.runtime.fatal is not None)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import faulty
 import numpy as np
-import programs
 import pytest
 from pycompss.api.api import compss_barrier, compss_wait_on
 from pycompss_dask.runtime import Runtime
 from support import ENVIRONMENT, Cluster, Events, end, eventually, free_port, launch
+
+import programs
 
 
 @pytest.fixture

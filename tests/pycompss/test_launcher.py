@@ -122,7 +122,14 @@ def test_results_folder(script: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     # FILE_OUT comes home at the end without being waited for.
     assert (tmp_path / "written.txt").read_text() == text
     folder = tmp_path / "logs" / "my_app.py_01"
-    assert {path.name for path in folder.iterdir()} >= {"jobs", "monitor", "trace", "workers", "tmpFiles", "runtime.log"}
+    assert {path.name for path in folder.iterdir()} >= {
+        "jobs",
+        "monitor",
+        "trace",
+        "workers",
+        "tmpFiles",
+        "runtime.log",
+    }
     jobs = {path.name for path in (folder / "jobs").iterdir()}
     assert jobs == {f"job{number}_NEW.{kind}" for number in range(1, 7) for kind in ("out", "err")}
     assert (folder / "jobs" / "job2_NEW.out").read_text() == "shifting 1\n"
@@ -148,7 +155,10 @@ def test_results_folder(script: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_folders_are_numbered(script: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        assert run(script, options=("--lang=python", "-d", "-g", "-t", "--scheduler=any", "--project=p.xml")).returncode == 0
+        assert (
+            run(script, options=("--lang=python", "-d", "-g", "-t", "--scheduler=any", "--project=p.xml")).returncode
+            == 0
+        )
     assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["my_app.py_01", "my_app.py_02"]
 
 

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import programs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +14,8 @@ from pycompss.api.parameter import *  # noqa: F403
 from pycompss.api.task import task
 from pycompss_dask.runtime import Runtime
 from support import plainly
+
+import programs
 
 # ruff: noqa: F405
 
@@ -161,7 +162,7 @@ def test_random_program(program: list[tuple[Any, ...]]) -> None:
         max_leaves=20,
     )
 )
-def test_any_value_goes_and_comes_back(engine: Runtime, value: Any) -> None:  # noqa: ARG001
+def test_any_value_goes_and_comes_back(engine: Runtime, value: Any) -> None:
     found = compss_wait_on(programs.same(value))
     assert found == value
     assert type(found) is type(value)

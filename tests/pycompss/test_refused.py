@@ -26,8 +26,10 @@ def function(a: Any, b: Any = 1) -> Any:
 
 @pytest.mark.parametrize(
     "name",
-    "mpi multinode ompss opencl decaf julia compss http container mpmd_mpi software implement data_transformation"
-    " prolog epilog".split(),
+    [
+        *("mpi", "multinode", "ompss", "opencl", "decaf", "julia", "compss", "http", "container", "mpmd_mpi"),
+        *("software", "implement", "data_transformation", "prolog", "epilog"),
+    ],
 )
 def test_decorator_is_refused_at_import(name: str) -> None:
     with pytest.raises(ImportError, match=rf"pycompss\.api\.{name} is not available on the Dask engine"):
@@ -66,12 +68,12 @@ def test_task_argument(arguments: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize("returns", ["nowhere", "value_of(a.b)", "value_of(z)"])
-def test_returns_that_name_nothing(engine: Runtime, returns: str) -> None:  # noqa: ARG001
+def test_returns_that_name_nothing(engine: Runtime, returns: str) -> None:
     with pytest.raises(PyCOMPSsException, match="is no number, global variable or value_of"):
         task(returns=returns)(function)(1)
 
 
-def test_returns_of_a_parameter(engine: Runtime) -> None:  # noqa: ARG001
+def test_returns_of_a_parameter(engine: Runtime) -> None:
     with pytest.raises(NotSupported, match="returns"):
         task(returns="{{a}}")(function)(1)
 
@@ -123,23 +125,23 @@ def test_decorator_call(decorator: Any, arguments: dict[str, Any], message: str)
         decorator(**arguments)
 
 
-@pytest.mark.parametrize("decorator", [constraint(), binary(binary="x"), reduction(), on_failure(management="FAIL"), IO()])
+@pytest.mark.parametrize(
+    "decorator", [constraint(), binary(binary="x"), reduction(), on_failure(management="FAIL"), IO()]
+)
 def test_decorator_without_task(decorator: Any) -> None:
     with pytest.raises(PyCOMPSsException, match="there is no @task below it"):
         decorator(function)
 
 
 @pytest.mark.parametrize("value", ["$NO_SUCH_VARIABLE", "no_such_name", "a.b()", "__import__('os')", "a **"])
-def test_constraint_that_names_nothing(engine: Runtime, value: str) -> None:  # noqa: ARG001
+def test_constraint_that_names_nothing(engine: Runtime, value: str) -> None:
     call = constraint(computing_units=value)(task(returns=1)(function))
     with pytest.raises(PyCOMPSsException, match="@constraint of function"):
         call(1)
 
 
-@pytest.mark.parametrize(
-    "name", ["compss_snapshot", "compss_request_resources", "compss_free_resources"]
-)
-def test_function_is_refused_at_call(engine: Runtime, name: str) -> None:  # noqa: ARG001
+@pytest.mark.parametrize("name", ["compss_snapshot", "compss_request_resources", "compss_free_resources"])
+def test_function_is_refused_at_call(engine: Runtime, name: str) -> None:
     from pycompss.api import api
 
     arguments = () if name == "compss_snapshot" else (1, None)
@@ -154,12 +156,12 @@ def test_interactive_start_is_refused() -> None:
         compss_start(interactive=True)
 
 
-def test_reduction_without_collection(engine: Runtime) -> None:  # noqa: ARG001
+def test_reduction_without_collection(engine: Runtime) -> None:
     with pytest.raises(PyCOMPSsException, match="found 0 collections"):
         reduction(chunk_size=2)(task(returns=1)(function))([1, 2, 3])
 
 
-def test_collection_that_is_none(engine: Runtime) -> None:  # noqa: ARG001
+def test_collection_that_is_none(engine: Runtime) -> None:
     with pytest.raises(PyCOMPSsException, match="expected a collection"):
         task(returns=1, a=COLLECTION_IN)(function)(5)
 

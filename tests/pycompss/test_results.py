@@ -25,7 +25,9 @@ def results(tmp_path: Path) -> Results:
     found.joined("w-0", 1)
     start = found.started
     for number, name in enumerate(["first", "second", 'odd "name" <x>'], start=1):
-        found.submitted(number, name, [(number - 1, f"d{number}v1")] if number > 1 else [], ("group",) if number == 2 else ())
+        found.submitted(
+            number, name, [(number - 1, f"d{number}v1")] if number > 1 else [], ("group",) if number == 2 else ()
+        )
     found.synchronised("sync", [2])
     found.synchronised("barrier", [])
     found.ended(record(1, "w-0", start + 1, start + 2, out=b"printed"), "first")
@@ -80,7 +82,13 @@ def test_logs_of_tasks(results: Results, tmp_path: Path) -> None:
 def test_graph_has_the_edges(results: Results, tmp_path: Path) -> None:
     results.finish()
     graph = (tmp_path / "monitor" / "complete_graph.dot").read_text()
-    for edge in ('1 -> 2 [label="d2v1"];', '2 -> 3 [label="d3v1"];', "Synchro0 -> 1;", "2 -> Synchro1;", "3 -> Synchro2"):
+    for edge in (
+        '1 -> 2 [label="d2v1"];',
+        '2 -> 3 [label="d3v1"];',
+        "Synchro0 -> 1;",
+        "2 -> Synchro1;",
+        "3 -> Synchro2",
+    ):
         assert edge in graph, edge
     assert 'label="group"' in graph
     current = (tmp_path / "monitor" / "current_graph.dot").read_text()
@@ -109,7 +117,11 @@ def test_blob_over_the_wire(size: int) -> None:
     stored = dump(value)
     assert isinstance(stored, Blob)
     header, frames = _serialize(stored)
-    for copy in (stored, _deserialize(header, [memoryview(bytes(f)) for f in frames]), pickle.loads(pickle.dumps(stored, 5))):
+    for copy in (
+        stored,
+        _deserialize(header, [memoryview(bytes(f)) for f in frames]),
+        pickle.loads(pickle.dumps(stored, 5)),
+    ):
         found = load(copy)
         assert (found["a"] == value["a"]).all()
         assert found["b"][1] == "text"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import programs
 import pytest
 from pycompss.api.api import compss_wait_on
 from pycompss_dask.runtime import Runtime
 from support import plainly
+
+import programs
 
 
 @pytest.mark.parametrize("name", sorted(programs.CASES))
@@ -25,7 +26,7 @@ def test_program(engine: Runtime, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(programs.VALUES))
 @pytest.mark.parametrize("by_name", [False, True], ids=["positional", "by name"])
-def test_value_goes_and_comes_back(engine: Runtime, name: str, by_name: bool) -> None:  # noqa: ARG001
+def test_value_goes_and_comes_back(engine: Runtime, name: str, by_name: bool) -> None:
     value = programs.VALUES[name]
     found = compss_wait_on(programs.keyword_only(value=value) if by_name else programs.same(value))
     assert found == value
@@ -34,7 +35,7 @@ def test_value_goes_and_comes_back(engine: Runtime, name: str, by_name: bool) ->
 
 @pytest.mark.parametrize("kind", ["float64", "int8", "complex128", "bool", "U5", "O", "M8[s]"])
 @pytest.mark.parametrize("size", [0, 3, 5000])
-def test_array_goes_and_comes_back(engine: Runtime, kind: str, size: int) -> None:  # noqa: ARG001
+def test_array_goes_and_comes_back(engine: Runtime, kind: str, size: int) -> None:
     value = np.ones(size).astype(kind) if kind != "M8[s]" else np.zeros(size, dtype=kind)
     for given in (value, value[::2], np.asfortranarray(value.reshape(1, -1))):
         found = compss_wait_on(programs.same(given))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from pycompss.api.parameter import INOUT
 from pycompss.api.task import task
 
@@ -27,6 +28,11 @@ def add_product(c: np.ndarray | None, a: np.ndarray, b: np.ndarray) -> np.ndarra
 @task(returns=np.ndarray)
 def generate(size: int, seed: int) -> np.ndarray:
     return random_block(size, seed)
+
+
+@task(returns=np.ndarray)
+def first_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a @ b
 
 
 @task(c=INOUT)

@@ -27,9 +27,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np  # noqa: E402
 import psutil  # noqa: E402
-from bench_tasks import add_product, empty, generate, multiply, nothing, random_block  # noqa: E402
-from compss_telemetry.sink import RedisSink, open_sink  # noqa: E402
+from bench_tasks import add_product, empty, first_product, generate, multiply, nothing, random_block  # noqa: E402
 from distributed import Client, wait  # noqa: E402
+
+from compss_telemetry.sink import RedisSink, open_sink  # noqa: E402
 from pycompss.api.api import compss_barrier, compss_wait_on  # noqa: E402
 from pycompss_dask import settings  # noqa: E402
 from pycompss_dask.results import Results  # noqa: E402
@@ -91,7 +92,10 @@ def empty_pycompss(count: int) -> None:
 
 def matmul_bare(client: Client, blocks: int, size: int) -> Any:
     a, b = (
-        {(i, j): client.submit(random_block, size, m * blocks**2 + i * blocks + j, pure=False) for i, j in _places(blocks)}
+        {
+            (i, j): client.submit(random_block, size, m * blocks**2 + i * blocks + j, pure=False)
+            for i, j in _places(blocks)
+        }
         for m in (0, 1)
     )
     c: dict[tuple[int, int], Any] = {}
@@ -103,11 +107,9 @@ def matmul_bare(client: Client, blocks: int, size: int) -> Any:
 
 
 def matmul_pycompss(blocks: int, size: int) -> Any:
-    a, b = (
-        {(i, j): generate(size, m * blocks**2 + i * blocks + j) for i, j in _places(blocks)} for m in (0, 1)
-    )
-    c = {place: np.zeros((size, size)) for place in _places(blocks)}
-    for k in range(blocks):
+    a, b = ({(i, j): generate(size, m * blocks**2 + i * blocks + j) for i, j in _places(blocks)} for m in (0, 1))
+    c = {(i, j): first_product(a[i, 0], b[0, j]) for i, j in _places(blocks)}
+    for k in range(1, blocks):
         for i, j in _places(blocks):
             multiply(c[i, j], a[i, k], b[k, j])
     compss_barrier()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ from pycompss.api.on_failure import on_failure
 from pycompss.api.parameter import *  # noqa: F403
 from pycompss.api.task import task
 
-# ruff: noqa: F405, N803
+# ruff: noqa: F405
 
 
 def note(path: str) -> int:

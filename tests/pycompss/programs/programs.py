@@ -36,7 +36,7 @@ from pycompss.api.task import task
 from pycompss.functions.map import map as map_tasks
 from pycompss.functions.reduce import merge_n_reduce, merge_reduce, simple_reduce
 
-# ruff: noqa: F405, N802, N803, S101
+# ruff: noqa: F405
 
 EXPECTED: dict[str, Any] = {}
 
@@ -677,7 +677,7 @@ def copy_into(a, b):
 
 @task(returns=1, values={Type: COLLECTION_IN, Depth: 3})
 def depth_three(values):
-    return [[[entry for entry in row] for row in plane] for plane in values]
+    return [[list(row) for row in plane] for plane in values]
 
 
 @expect(15)

@@ -11,6 +11,7 @@ and sent to the queue that COMPSS_TELEMETRY_REDIS names; `install()` does that f
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import time
@@ -138,8 +139,7 @@ def install() -> None:
     """Take the time of every task on COMPSs, without a change to the script: call it before the script is imported."""
     if _engine_measures():
         return
-    from pycompss.api import task as module
-
+    module: Any = importlib.import_module("pycompss.api.task")
     original = module.Task.__call__
 
     @functools.wraps(original)

@@ -96,7 +96,7 @@ class RedisSink(Sink):
 
 
 def open_sink(url: str | None = None) -> Sink:
-    """The sink for a Redis URL (default: COMPSS_TELEMETRY_REDIS, host:port or redis://…); one that drops where none is."""
+    """The sink for a Redis (default: COMPSS_TELEMETRY_REDIS, host:port or redis://…); where none is, one that drops."""
     url = url or os.environ.get("COMPSS_TELEMETRY_REDIS", "")
     if not url:
         return Sink()

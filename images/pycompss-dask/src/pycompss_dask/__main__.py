@@ -6,6 +6,12 @@ import os
 import sys
 
 
+def worker() -> None:
+    """`compss-worker host:port`."""
+    sys.argv.insert(1, "worker")
+    run()
+
+
 def run() -> None:
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command in ("worker", "scheduler"):

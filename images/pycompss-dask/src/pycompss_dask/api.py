@@ -174,7 +174,9 @@ class TaskGroup:
         if runtime := _runtime():
             runtime.open_group(self.group_name)
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if runtime := _runtime():
             runtime.close_group(self.group_name)
             if self.implicit_barrier and kind is None:

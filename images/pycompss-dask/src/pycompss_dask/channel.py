@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 import struct
 from typing import Any
 
+from . import wire
 from .wire import Blob
 
 _HEADER = struct.Struct("!QI")
@@ -17,8 +19,8 @@ class Channel:
     def __init__(self, end: socket.socket) -> None:
         self.socket = end
 
-    def send(self, head: Any, stored: list[Any] | tuple[Any, ...] = ()) -> None:
-        """Send a small message, and stored values with it."""
+    def send(self, head: Any, stored: list[Any] | tuple[Any, ...] = (), lent: tuple[int, ...] = ()) -> None:
+        """Send a small message, stored values with it, and shared memory of these sizes for the answer."""
         descriptors: list[int] = []
         packed = []
         for value in stored:
@@ -28,11 +30,15 @@ class Channel:
             else:
                 packed.append(value)
         shared = [type(value) is Blob and bool(value.sizes) for value in stored]
-        data = pickle.dumps((head, packed, shared if descriptors else None), protocol=5)
+        spare = {size: descriptor for size in lent if (descriptor := wire.pool.take(size)) >= 0}
+        descriptors += spare.values()
+        data = pickle.dumps((head, packed, shared if descriptors else None, tuple(spare)), protocol=5)
         self.socket.sendall(_HEADER.pack(len(data), len(descriptors)))
         for start in range(0, len(descriptors), _DESCRIPTORS):
             socket.send_fds(self.socket, [b"F"], descriptors[start : start + _DESCRIPTORS])
         self.socket.sendall(data)
+        for descriptor in spare.values():
+            os.close(descriptor)  # it comes back with the answer, or is gone
 
     def receive(self) -> tuple[Any, list[Any]]:
         length, count = _HEADER.unpack(self._exactly(_HEADER.size))
@@ -42,13 +48,15 @@ class Channel:
             if not received:
                 raise EOFError("the other end closed")
             descriptors += received
-        head, packed, shared = pickle.loads(self._exactly(length))
+        head, packed, shared, spare = pickle.loads(self._exactly(length))
         if shared:
             fds = iter(descriptors)
             packed = [
                 Blob.received(value[0], value[1], next(fds), value[2]) if is_shared else value
                 for value, is_shared in zip(packed, shared, strict=True)
             ]
+        for size, descriptor in zip(spare, descriptors[count - len(spare) :], strict=True):
+            wire.pool.give(descriptor, size)
         return head, packed
 
     def _exactly(self, size: int) -> bytes:

@@ -21,7 +21,7 @@ class Node:
         self.outputs = outputs
         self.number = number
         self.name = name
-        self.future: DaskFuture | None = None
+        self.future: DaskFuture[Any] | None = None
         # Nodes that Dask must not forget before this one has run.
         self.inputs: tuple[Node, ...] = ()
         self.picked: dict[int, Node] = {}

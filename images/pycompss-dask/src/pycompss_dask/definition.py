@@ -84,7 +84,9 @@ class Definition:
         self.replicated = bool(self.options["is_replicated"])
         for name in ("target_direction", "varargs_type"):
             if not isinstance(self.options[name], Parameter):
-                raise PyCOMPSsException(f"{where}: {name} is {self.options[name]!r}, expected a direction such as INOUT")
+                raise PyCOMPSsException(
+                    f"{where}: {name} is {self.options[name]!r}, expected a direction such as INOUT"
+                )
         self.constraints = Constraints()
         self.binary: dict[str, Any] | None = None
         self.chunk_size = int(self.options["chunk_size"] or 0)
@@ -180,7 +182,8 @@ class Definition:
 
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        names, values = [], []
+        names: list[str] = []
+        values: list[Any] = []
         for name, value in bound.arguments.items():
             several = value if name == self.varargs else [value]
             names += [name] * len(several)
@@ -296,7 +299,9 @@ def task_decorator(**arguments: Any) -> Callable[[Callable[..., Any]], Callable[
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(function, (classmethod, staticmethod)):
-            raise PyCOMPSsException(f"@task of {function.__func__.__name__}: put @{type(function).__name__} above @task")
+            raise PyCOMPSsException(
+                f"@task of {function.__func__.__name__}: put @{type(function).__name__} above @task"
+            )
         definition = Definition(function, arguments)
 
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -325,5 +330,7 @@ def definition_of(function: Callable[..., Any], decorator: str) -> Definition:
     """The task that a decorator stands above of."""
     definition = getattr(function, "__compss__", None)
     if definition is None:
-        raise PyCOMPSsException(f"@{decorator} of {getattr(function, '__name__', function)}: there is no @task below it")
+        raise PyCOMPSsException(
+            f"@{decorator} of {getattr(function, '__name__', function)}: there is no @task below it"
+        )
     return definition  # type: ignore[no-any-return]

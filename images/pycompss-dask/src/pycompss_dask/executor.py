@@ -6,6 +6,7 @@ output and error go to two files that the worker reads afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import importlib.util
@@ -24,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import context
+from . import context, wire
 from .channel import Channel
 from .errors import COMPSsException, PyCOMPSsException
 from .wire import MISSING, dump, load
@@ -68,7 +69,9 @@ class Application:
             found = importlib.import_module(module)
         for name in qualified.split("."):
             mangled = f"_{found.__name__.lstrip('_')}{name}" if isinstance(found, type) else name
-            found = getattr(found, mangled) if name.startswith("__") and hasattr(found, mangled) else getattr(found, name)
+            found = (
+                getattr(found, mangled) if name.startswith("__") and hasattr(found, mangled) else getattr(found, name)
+            )
         definition = getattr(found, "__compss__", None) or getattr(getattr(found, "__func__", None), "__compss__", None)
         if definition is None:
             raise PyCOMPSsException(f"{module}.{qualified} is not a task in the worker")
@@ -189,7 +192,7 @@ def run_binary(options: dict[str, Any], names: list[str], arguments: list[Any]) 
     for name, value in zip(names, arguments, strict=True):
         stream, prefix, mode = parameters.get(name, ("", "", ""))
         if stream:
-            opened.append(Path(value).open(mode))
+            opened.append(Path(value).open(mode))  # noqa: SIM115 - closed when the program has ended
             streams[stream.lower()] = opened[-1]
         elif prefix and prefix != "null":
             command.append(f"{prefix}{value}")
@@ -250,6 +253,7 @@ class Executor:
             sys.stderr.flush()
             sizes = tuple(os.fstat(stream).st_size for stream in self.streams)
             self.channel.send((*head, sizes), outputs)
+            wire.pool.clear()
             if arguments.used:
                 os.chdir(self.folder)
                 shutil.rmtree(sandbox, ignore_errors=True)
@@ -325,14 +329,13 @@ def main() -> None:
     # The executor must not outlive its worker: PR_SET_PDEATHSIG.
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with contextlib.suppress(OSError):
         # Where memory runs out, the kernel should end the task, not the worker.
         Path("/proc/self/oom_score_adj").write_text("500")
-    except OSError:
-        pass
     channel = Channel(socket.socket(fileno=descriptor))
     (main_script, paths), _ = channel.receive()
     context.role = "worker"
+    wire.pool.limit = sys.maxsize
     Executor(channel, folder, Application(main_script, paths)).serve()
 
 

@@ -24,9 +24,10 @@ MAX_SOURCES = 2000
 MAX_SOURCE_BYTES = 32 << 20
 # Options of COMPSs' own runcompss that mean nothing here: accepted, so that a command line serves both engines.
 WITHOUT_EFFECT = (
-    "project resources scheduler comm conn cpu_affinity gpu_affinity python_interpreter streaming master_name"
-    " jvm_master_opts jvm_workers_opts input_profile output_profile uuid summary base_log_dir env_script"
-).split()
+    *("project", "resources", "scheduler", "comm", "conn", "cpu_affinity", "gpu_affinity", "python_interpreter"),
+    *("streaming", "master_name", "jvm_master_opts", "jvm_workers_opts", "input_profile", "output_profile", "uuid"),
+    *("summary", "base_log_dir", "env_script"),
+)
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -47,8 +48,12 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--wall_clock_limit", type=int, default=0, help="seconds after which the application is ended")
     parser.add_argument("--master_port", type=int, default=0, help="port on which workers reach the scheduler")
     parser.add_argument("--workers", type=int, default=0, help="wait for this many workers that come by themselves")
-    parser.add_argument("--worker_timeout", type=float, default=300, help="seconds to wait for the first worker at most")
-    parser.add_argument("--local_workers", type=int, help="start this many workers here (default: 1 where --workers is 0)")
+    parser.add_argument(
+        "--worker_timeout", type=float, default=300, help="seconds to wait for the first worker at most"
+    )
+    parser.add_argument(
+        "--local_workers", type=int, help="start this many workers here (default: 1 where --workers is 0)"
+    )
     parser.add_argument("--computing_units", type=int, default=os.cpu_count() or 1, help="of each local worker")
     parser.add_argument("--telemetry", help="Redis that gets the events of tasks, host:port or URL")
     parser.add_argument("--deadlines", help="name=seconds[+jitter],… or JSON")
@@ -146,7 +151,10 @@ class Application:
             local = 0 if self.options.workers else 1
         for number in range(local):
             self._start(
-                "worker", f"127.0.0.1:{port}", f"--name=local{number}", f"--computing_units={self.options.computing_units}"
+                "worker",
+                f"127.0.0.1:{port}",
+                f"--name=local{number}",
+                f"--computing_units={self.options.computing_units}",
             )
         from distributed import Client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -46,7 +47,7 @@ class Ledger(SchedulerPlugin):
                 if key in self.failures:
                     record["failures"] = self.failures.pop(key) + (record.get("failures") or [])
                 state = self.scheduler.tasks.get(key)
-                if state is not None:
+                if state is not None and state.metadata is not None:
                     state.metadata.pop("compss", None)
                 self.add(record)
         elif start == "processing" and finish == "released" and not stimulus_id.startswith("reschedule"):
@@ -85,11 +86,10 @@ class Ledger(SchedulerPlugin):
 
     async def drain(self, patience: float) -> list[dict[str, Any]]:
         """The records since the last call; waits for one as long as `patience`."""
-        try:
-            await asyncio.wait_for(self.changed.wait(), patience)
-        except TimeoutError:
-            return []
-        await asyncio.sleep(GATHER_DELAY)
+        if not self.records and patience:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.changed.wait(), patience)
+                await asyncio.sleep(GATHER_DELAY)
         self.changed.clear()
         records, self.records = self.records, []
         return records

@@ -92,9 +92,13 @@ def worker_main(arguments: list[str]) -> int:
     parser.add_argument("master", help="host:port of the master; the host is looked up again at each attempt")
     parser.add_argument("--name", default=os.environ.get("COMPSS_WORKER_NAME") or socket.gethostname())
     parser.add_argument("--computing_units", type=int, default=os.cpu_count() or 1, help="tasks that run at a time")
-    parser.add_argument("--memory", type=float, help="gigabytes that tasks may ask for (default: what the container has)")
+    parser.add_argument(
+        "--memory", type=float, help="gigabytes that tasks may ask for (default: what the container has)"
+    )
     parser.add_argument("--port", type=int, default=0, help="port on which other workers reach this one")
-    parser.add_argument("--resources", type=_pairs, default={}, help="what else @constraint may ask for: gpu=1,software=x")
+    parser.add_argument(
+        "--resources", type=_pairs, default={}, help="what else @constraint may ask for: gpu=1,software=x"
+    )
     parser.add_argument("--once", action="store_true", help="end when the application has ended")
     options = parser.parse_args(arguments)
     if options.computing_units < 1:

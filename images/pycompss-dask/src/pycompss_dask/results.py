@@ -256,7 +256,11 @@ class Results:
                     written += 1
             fill, font = PALETTE[self.names[name] % len(PALETTE)]
             for group in groups:
-                lines += [f'subgraph "clusterTasks{_quoted(group)}" {{', f'label="{_quoted(group)}";', 'color="#A9A9A9";']
+                lines += [
+                    f'subgraph "clusterTasks{_quoted(group)}" {{',
+                    f'label="{_quoted(group)}";',
+                    'color="#A9A9A9";',
+                ]
             lines.append(f'{number}[shape=circle, style=filled fillcolor="{fill}" fontcolor="{font}"];')
             lines += ["}"] * len(groups)
             before = [(producer, label) for producer, label in dict(reads).items() if only is None or producer in only]

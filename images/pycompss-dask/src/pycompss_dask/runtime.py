@@ -159,6 +159,8 @@ class Runtime:
         client.register_plugin(
             Host(self.run, main, list(sys.path if paths is None else paths), sources, source_paths),
         )
+        # The workers that are there are known before the first call, as replicated tasks need them.
+        self._received(client.run_on_scheduler(drain, 0.0))
         self.threads = [
             threading.Thread(target=target, name=f"compss-{target.__name__}", daemon=True)
             for target in (self._flusher, self._listener)
@@ -315,7 +317,8 @@ class Runtime:
             return self._object(building, value, parameter.direction, name)
         if kind in ("file", "directory"):
             return self._file(building, value, parameter, name)
-        if value is None or type(value) is Future or (datum := self.tracker.find(value)) is not None and datum.node:
+        datum = self.tracker.find(value)
+        if value is None or type(value) is Future or (datum is not None and datum.node is not None):
             return self._object(building, value, parameter.direction, name)
         return self._container(building, value, parameter, name, parameter.depth)
 
@@ -327,7 +330,9 @@ class Runtime:
             try:
                 value = list(value)
             except TypeError:
-                raise PyCOMPSsException(f"parameter {name}: found {type(value).__name__}, expected a collection") from None
+                raise PyCOMPSsException(
+                    f"parameter {name}: found {type(value).__name__}, expected a collection"
+                ) from None
         items = list(value.items()) if mapping else list(enumerate(value))
         described = []
         for key, element in items:
@@ -553,7 +558,14 @@ class Runtime:
                 self._task_ended(record, events, cancel)
             elif "started" in record:
                 events += [
-                    {"event": "start", "id": task, "name": name, "worker": record["worker"], "time": begin, "slot": slot}
+                    {
+                        "event": "start",
+                        "id": task,
+                        "name": name,
+                        "worker": record["worker"],
+                        "time": begin,
+                        "slot": slot,
+                    }
                     for task, name, begin, slot in record["started"]
                 ]
             elif "joined" in record:
@@ -572,7 +584,13 @@ class Runtime:
                 self.workers.pop(record["address"], None)
                 self.results.left(record["left"])
                 events.append(
-                    {"event": "worker", "worker": record["left"], "state": "left", "computing_units": 0, "time": record["time"]}
+                    {
+                        "event": "worker",
+                        "worker": record["left"],
+                        "state": "left",
+                        "computing_units": 0,
+                        "time": record["time"],
+                    }
                 )
             elif "erred" in record and (record["erred"] is None or record["erred"] in self.pending):
                 node = self.pending.get(record["erred"] or 0)
@@ -770,8 +788,10 @@ class Runtime:
             # The records tell why, and arrive a little later than the values.
             with self.changed:
                 self.changed.wait_for(
-                    lambda: self.fatal is not None
-                    or not any(type(value) is Outcome and value.task in self.pending for value in stored),
+                    lambda: (
+                        self.fatal is not None
+                        or not any(type(value) is Outcome and value.task in self.pending for value in stored)
+                    ),
                     PATIENCE,
                 )
             self._check()
@@ -867,7 +887,9 @@ class Runtime:
                 if thread is not threading.current_thread():
                     thread.join(timeout=PATIENCE + 5)
             self.results.finish()
-            self.sink.send([{"event": "run", "state": "failed" if self.fatal or error else "ended", "time": time.time()}])
+            self.sink.send(
+                [{"event": "run", "state": "failed" if self.fatal or error else "ended", "time": time.time()}]
+            )
             self.sink.close()
             self.tracker.known.clear()
             self.files.clear()

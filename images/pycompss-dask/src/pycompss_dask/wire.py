@@ -11,6 +11,7 @@ from __future__ import annotations
 import mmap
 import os
 import pickle
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,8 +39,52 @@ class _Missing:
 MISSING = _Missing()
 
 
+_sharing = threading.Lock()
+
+
 def _aligned(size: int) -> int:
     return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+class Pool:
+    """Shared memory whose value is gone, for the next value of its size: new pages cost more than writing them."""
+
+    def __init__(self, limit: int = 0) -> None:
+        self.limit = limit
+        self.held = 0
+        self.free: dict[int, list[int]] = {}
+        self.lock = threading.Lock()
+
+    def take(self, size: int) -> int:
+        """A descriptor of `size` bytes, or -1."""
+        with self.lock:
+            found = self.free.get(size)
+            if not found:
+                return -1
+            self.held -= size
+            return found.pop()
+
+    def give(self, descriptor: int, size: int) -> None:
+        with self.lock:
+            if size <= MAPPED and self.held + size <= self.limit:
+                self.held += size
+                self.free.setdefault(size, []).append(descriptor)
+                return
+        os.close(descriptor)
+
+    def clear(self) -> None:
+        with self.lock:
+            for descriptors in self.free.values():
+                for descriptor in descriptors:
+                    os.close(descriptor)
+            self.free.clear()
+            self.held = 0
+
+
+# In a worker: memory of values that were deleted. In an executor: what the worker lends for the outputs of a call.
+pool = Pool()
+# Whether this process is the last to use the memory of its values: so in a worker, whose executors only borrow it.
+recycles = False
 
 
 class Blob:
@@ -81,13 +126,25 @@ class Blob:
 
     def share(self) -> int:
         """The descriptor of the shared memory that holds the buffers."""
-        if self.fd < 0:
-            self.fd, self.body = _shared([self.body])
+        with _sharing:
+            if self.fd < 0:
+                self.fd, self.body = _shared([self.body])
         return self.fd
 
     def __del__(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
+        if self.fd < 0:
+            return
+        if recycles:
+            size, area = len(self.body), self.body.obj
+            self.body.release()
+            try:
+                area.close()
+            except BufferError:
+                pass  # it is on its way to another worker
+            else:
+                pool.give(self.fd, size)
+                return
+        os.close(self.fd)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return Blob, (self.head, self.sizes, pickle.PickleBuffer(self.body) if protocol >= 5 else bytes(self.body))
@@ -99,8 +156,11 @@ class Blob:
 
 
 def _shared(buffers: list[Any]) -> tuple[int, memoryview]:
-    """New shared memory that holds the buffers; written, not mapped, to spare a page fault for every 4 KiB."""
-    fd = os.memfd_create("compss", os.MFD_CLOEXEC)
+    """Shared memory that holds the buffers; written, not mapped, to spare a page fault for every 4 KiB."""
+    size = sum(_aligned(memoryview(buffer).nbytes) for buffer in buffers)
+    fd = pool.take(size)
+    if fd < 0:
+        fd = os.memfd_create("compss", os.MFD_CLOEXEC)
     start = 0
     for buffer in buffers:
         view = memoryview(buffer).cast("B")
@@ -108,8 +168,8 @@ def _shared(buffers: list[Any]) -> tuple[int, memoryview]:
         while written < view.nbytes:
             written += os.pwrite(fd, view[written:], start + written)
         start += _aligned(view.nbytes)
-    os.ftruncate(fd, start)
-    return fd, memoryview(mmap.mmap(fd, start, prot=mmap.PROT_READ))
+    os.ftruncate(fd, size)
+    return fd, memoryview(mmap.mmap(fd, size, prot=mmap.PROT_READ))
 
 
 def dump(value: Any) -> Any:
@@ -143,7 +203,7 @@ def load(stored: Any) -> Any:
     return stored.load() if type(stored) is Blob else stored
 
 
-class Outputs(tuple):
+class Outputs(tuple[Any, ...]):
     """The values of a task that has several: its INOUT and OUT parameters, then its returns."""
 
     __slots__ = ()

@@ -21,18 +21,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dask.sizeof import sizeof
 from distributed import Reschedule, Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
-from distributed.protocol import dask_deserialize, dask_serialize
+from distributed.protocol.serialize import dask_deserialize, dask_serialize
 from distributed.utils import sync
 from tornado.ioloop import PeriodicCallback
 
-from dask.sizeof import sizeof
-
+from . import wire
 from .channel import Channel
 from .wire import MISSING, Blob, Call, Outcome, Outputs
 
 MAX_OUTPUT = 1 << 20  # bytes of a task's printed output that travel to the master
+POOL = 128 << 20  # bytes of shared memory kept for reuse
 START_DELAY = 0.2  # a task that ends sooner is reported once, at its end
 
 
@@ -92,14 +93,14 @@ class Slot:
             self.channel.close()
             self.process = None
 
-    def run(self, call: Any, dependencies: Any, time_out: float) -> tuple[Any, list[Any]]:
+    def run(self, call: Any, dependencies: Any, time_out: float, lent: tuple[int, ...] = ()) -> tuple[Any, list[Any]]:
         if self.closed:
             raise Reschedule
         if self.process is None:
             self.start()
         self.channel.socket.settimeout(time_out or None)
         try:
-            self.channel.send(call, dependencies)
+            self.channel.send(call, dependencies, lent)
             return self.channel.receive()
         except TimeoutError:
             self.stop()
@@ -198,6 +199,10 @@ class Host(WorkerPlugin):
             slot.start()
             self.slots.put(slot)
         self.cancelled: set[int] = set()
+        # Of the outputs of the last task of each name: the next one's are likely to be as large.
+        self.sizes: dict[str, tuple[int, ...]] = {}
+        wire.recycles = True
+        wire.pool.limit = POOL
         self.running: dict[int, tuple[Slot, float, str]] = {}
         self.announced: set[int] = set()
         worker.compss = self  # type: ignore[attr-defined]
@@ -251,7 +256,7 @@ class Cancellation(WorkerPlugin):
 def execute(call: Call, *dependencies: Any) -> Any:
     """Run one task; what it returns is stored by Dask under the task's key."""
     worker = get_worker()
-    host: Host = worker.compss
+    host: Host = worker.compss  # type: ignore[attr-defined]
     key = worker.get_current_task()
     record: dict[str, Any] = {"task": call.task, "worker": host.label, "begin": 0.0, "end": 0.0, "slot": 0}
     stored = _attempts(call, dependencies, host, key, record)
@@ -304,7 +309,12 @@ def _attempts(call: Call, dependencies: tuple[Any, ...], host: Host, key: Any, r
             began = time.time()
             host.running[call.task] = (slot, began, call.name)
             try:
-                (state, begin, end, text, sizes), outputs = slot.run(message, dependencies, call.time_out)
+                (state, begin, end, text, sizes), outputs = slot.run(
+                    message, dependencies, call.time_out, host.sizes.get(call.name, ())
+                )
+                host.sizes[call.name] = tuple(
+                    len(value.body) for value in outputs if type(value) is Blob and value.sizes
+                )
             except Gone as error:
                 state, begin, end, text, sizes, outputs = "error", began, time.time(), str(error), None, []
             finally:

@@ -6,6 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
-def map(function: Callable[..., Any], *iterables: Iterable[Any]) -> list[Any]:  # noqa: A001
+def map(function: Callable[..., Any], *iterables: Iterable[Any]) -> list[Any]:
     """The futures of `function` for each value."""
     return [function(*values) for values in zip(*iterables, strict=False)]
