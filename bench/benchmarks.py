@@ -23,7 +23,7 @@ SITE = "ansible-playbook playbooks/site.yml -i inventories/local"
 
 
 def each_of(values: Iterable[float]) -> str:
-    return ", ".join(f"{value:.1f}" for value in values)
+    return ", ".join(f"{value:.3g}" for value in values)
 
 
 def median_of(times: list[Done]) -> float:
@@ -139,7 +139,8 @@ def warm(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
 
 def cold(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
     """From a fresh clone, with every cache empty. System packages stay: to remove them is not ours."""
-    if cluster.made:
+    # One of the same name and networks; the programs that it was made of are not used.
+    if (cluster.directory / "kubeconfig").exists():
         cluster.end("absent")
     folder = ROOT / ".local" / "bench-cold"
     shutil.rmtree(folder, ignore_errors=True)
