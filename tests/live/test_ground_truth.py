@@ -62,6 +62,11 @@ def one(expression: str) -> float:
     return rows[0][1]
 
 
+def mean(record: str) -> float:
+    """A rate over the time in which the truth was counted: one window's figure moves with the age of each sample."""
+    return one(f"avg_over_time({record}[2m])")
+
+
 def eventually(expression: str, value: float, seconds: int = 150) -> None:
     """A state of the API reaches its record within a scrape and an evaluation."""
     end = time.time() + seconds
@@ -89,6 +94,13 @@ def working_set(identifier: str) -> int:
     inactive = re.search(r"^(?:total_)?inactive_file (\d+)", (folder / "memory.stat").read_text(), re.MULTILINE)
     totals = re.search(r"^total_inactive_file (\d+)", (folder / "memory.stat").read_text(), re.MULTILINE) or inactive
     return int(current.read_text()) - int(totals[1])  # type: ignore[index]
+
+
+def accounted(identifier: str) -> bool:
+    """Whether the kernel counts a cgroup's disk I/O. That of cgroup v1 may do so only where a throttle limit is set."""
+    folder = cgroup(identifier, "blkio")
+    found = next(folder / name for name in ("blkio.throttle.io_service_bytes", "io.stat") if (folder / name).exists())
+    return any(int(number) for number in re.findall(r"(?:Write |wbytes=)(\d+)", found.read_text()))
 
 
 def processes(identifier: str) -> list[int]:
@@ -249,7 +261,7 @@ def measure(state: Load) -> None:
 )
 def test_half_a_core(load: Load, record: str) -> None:
     assert load.truth["burn"] == near(0.5)
-    assert one(record) == near(load.truth["burn"])
+    assert mean(record) == near(load.truth["burn"])
 
 
 def test_cpu_of_the_namespace_is_that_of_its_pods(load: Load) -> None:
@@ -264,13 +276,13 @@ def test_cpu_of_nodes_and_cluster(load: Load) -> None:
         for node in load.nodes
     }
     for node in load.nodes:
-        assert one(f'node:cpu_usage_cores:rate{{node="{node}"}}') == pytest.approx(used[node], rel=TOLERANCE, abs=0.02)
-        assert one(f'system_service:cpu_usage_cores:rate{{node="{node}", unit="kubelet.service"}}') == pytest.approx(
+        assert mean(f'node:cpu_usage_cores:rate{{node="{node}"}}') == pytest.approx(used[node], rel=TOLERANCE, abs=0.02)
+        assert mean(f'system_service:cpu_usage_cores:rate{{node="{node}", unit="kubelet.service"}}') == pytest.approx(
             next(v for n, v in load.truth.items() if "kubelet.service" in n and f"/{node}/" in n), rel=0.25, abs=0.01
         )
     size = one("cluster:cpu_capacity_cores:sum")
-    assert one("cluster:cpu_usage_cores:rate") == near(sum(used.values()))
-    assert one("cluster:cpu_usage:percent") == near(100 * sum(used.values()) / size)
+    assert mean("cluster:cpu_usage_cores:rate") == near(sum(used.values()))
+    assert mean("cluster:cpu_usage:percent") == near(100 * sum(used.values()) / size)
     allocatable = sum(float(cores(item["status"]["allocatable"]["cpu"])) for item in api("nodes")["items"])
     assert one("sum(node:cpu_allocatable_cores:max)") == near(allocatable)
 
@@ -322,11 +334,11 @@ def test_memory_of_namespace_service_node_and_cluster(load: Load) -> None:
 )
 def test_one_megabyte_per_second_to_another_node(load: Load, record: str, truth: str) -> None:
     assert load.truth["sent"] == near(MB)
-    assert one(record) == near(load.truth[truth])
+    assert mean(record) == near(load.truth[truth])
 
 
 def test_network_of_node_and_cluster(load: Load) -> None:
-    assert one(f'node:network_transmit_bytes:rate{{node="{load.nodes[0]}"}}') == near(load.truth["node transmit"])
+    assert mean(f'node:network_transmit_bytes:rate{{node="{load.nodes[0]}"}}') == near(load.truth["node transmit"])
     nodes = sum(value for _, value in query("node:network_transmit_bytes:rate"))
     assert one("cluster:network_transmit_bytes:rate") == near(nodes)
     assert nodes > MB
@@ -342,7 +354,9 @@ def test_network_of_node_and_cluster(load: Load) -> None:
 )
 def test_five_megabytes_per_second_to_a_volume(load: Load, record: str) -> None:
     assert load.truth["written"] == near(5 * MB)
-    assert one(record) == near(load.truth["written"])
+    if not accounted(identifier_of("write", "load")):
+        pytest.skip("this kernel accounts no disk I/O to the cgroup that wrote: there is nothing to record")
+    assert mean(record) == near(load.truth["written"])
 
 
 def test_disks_of_nodes_are_those_of_the_machine(load: Load) -> None:
@@ -359,7 +373,8 @@ def test_filled_volume() -> None:
     assert used == near(80 << 20)
     assert one("volume:used:ratio" + filled) == near(used / capacity)
     assert 0.7 < used / capacity < 1
-    assert one("volume:available_bytes:min" + filled) == near(capacity - used)
+    # A file system keeps some space back, so that used and available are less than all of it.
+    assert one("volume:available_bytes:min" + filled) == pytest.approx(capacity - used, abs=0.05 * capacity)
     assert one('application:volume_used_bytes:sum{workload="fill"}') == near(used)
 
 

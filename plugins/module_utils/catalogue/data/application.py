@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..model import Metric
+from .storage import NO_BLOCK_IO
 
 TO_APPLICATION = "* on ($cluster, namespace, pod) group_left (workload, workload_type) pod:application:info"
 BY_APPLICATION = "$cluster, namespace, workload, workload_type"
@@ -249,7 +250,7 @@ topk by ($cluster, namespace, pod) (1,
             "bytes/s",
             "rate",
             f"Bytes per second {verb} on disks by an application.",
-            "no container has used a disk since it started, or the runtime accounts no disk I/O",
+            NO_BLOCK_IO,
         )
         for verb in ("read", "written")
     ),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ..model import Metric
 
 NO_VOLUME = "no pod mounts a persistent volume whose driver reports statistics"
-NO_BLOCK_IO = "no container has used a disk since it started, or the runtime accounts no disk I/O"
+NO_BLOCK_IO = "no container has used a disk since it started, or the kernel accounts no disk I/O to cgroups"
 NO_DISK = "the machine shows no disk of its own"
 IN_FLIGHT = (
     "node_disk_io_now counts the requests in flight at the moment of the scrape and is no counter; its rate means "
@@ -52,7 +52,9 @@ sum by ($cluster, node, namespace, pod) (
 )""",
         difference=(
             "The block I/O that the kernel accounts to the container's cgroup. cgroup v2 accounts buffered writes to "
-            "the writer, cgroup v1 only direct and synchronous ones; network file systems and tmpfs are never counted."
+            "the writer, cgroup v1 only direct and synchronous ones, and under recent kernels (seen with 6.18) only on "
+            "a disk for which some cgroup has a throttle limit, however high. Network file systems and tmpfs are never "
+            "counted."
         ),
         absent=NO_BLOCK_IO,
     )
