@@ -200,9 +200,12 @@ def lean(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
     }
     if absent := [component for component, found in memory.items() if not found]:
         sys.exit(f"bench: error: no pods of {', '.join(absent)}; found {', '.join(pods)}")
-    # Recorded series come from no job.
-    by_job = 'count by (job) (label_replace({__name__!=""}, "job", "records", "__name__", ".+:.+"))'
-    jobs = {each["metric"].get("job", "records"): float(each["value"][1]) for each in cluster.query(by_job)}
+    # A record may have the label of the job that it is about; it comes from none.
+    jobs = {
+        each["metric"].get("job", "rules"): float(each["value"][1])
+        for query in ('count by (job) ({__name__!="", __name__!~".+:.+"})', 'count({__name__=~".+:.+"})')
+        for each in cluster.query(query)
+    }
     groups = {"control plane": "control-plane", **{node: f"{node}/system.slice" for node in cluster.nodes()}}
     own = {what: cluster.working_set(group) / MIB for what, group in groups.items()}
     api = "kubectl get --raw /api/v1/nodes/<node>/proxy/stats/summary"
