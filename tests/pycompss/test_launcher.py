@@ -234,3 +234,17 @@ def test_plain_python_runs_the_same_script(script: Path, tmp_path: Path) -> None
 def test_worker_refuses_bad_arguments() -> None:
     assert runcompss("worker", "host:1", "--computing_units=0").returncode == 2
     assert "expected name=value" in runcompss("worker", "host:1", "--resources=gpu").stderr
+
+
+def test_terminated_master_cancels_its_tasks_and_leaves_results(script: Path, tmp_path: Path) -> None:
+    """As Kubernetes ends a pod."""
+    logs = tmp_path / "logs"
+    options = ["--computing_units=1", f"--log_dir={logs}", str(script), "--end", "wait"]
+    command = [sys.executable, "-m", "pycompss_dask", *options]
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("result")
+    process.terminate()
+    assert process.wait(30) == 143
+    assert "COMPLETED" in (logs / "my_app.py_01" / "runtime.log").read_text()
+    assert (logs / "my_app.py_01" / "trace" / "my_app.py_compss.prv").exists()

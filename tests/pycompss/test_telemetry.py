@@ -43,6 +43,7 @@ def test_events_arrive_as_json_in_order(redis: tuple[str, Any]) -> None:
     url, client = redis
     sink = open_sink(url)
     sink.send([{"event": "end", "id": number} for number in range(2500)])
+    sink.close()
     found = [json.loads(entry) for entry in client.lrange(QUEUE, 0, -1)]
     assert [event["id"] for event in found] == list(range(2500))
 
@@ -231,3 +232,21 @@ def test_on_the_other_engine_the_time_is_taken_around_the_function(redis: tuple[
     (event,) = [json.loads(entry) for entry in client.lrange(QUEUE, 0, -1)]
     assert (event["event"], event["name"], event["worker"]) == ("deadline", "slow", "worker-3")
     assert event["duration"] >= 0.2
+
+
+def test_redis_that_does_not_answer_holds_nobody_up() -> None:
+    class Silent:
+        def rpush(self, name: str, *values: str) -> int:
+            time.sleep(2)
+            raise TimeoutError(name, len(values))
+
+        def ltrim(self, *_: Any) -> None:
+            """Never comes to it."""
+
+    sink = RedisSink(Silent()).start()
+    began = time.monotonic()
+    for number in range(50):
+        sink.send([{"id": number}])
+        time.sleep(0.01)
+    assert time.monotonic() - began < 1.5
+    assert len(sink.waiting) == 50

@@ -126,6 +126,8 @@ def report(name: str, begin: float, end: float) -> None:
             }
         ]
     )
+    # The engine may end this process without notice.
+    target.close()
 
 
 @functools.cache

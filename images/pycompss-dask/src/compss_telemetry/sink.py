@@ -28,6 +28,7 @@ from .deadline import Deadlines
 QUEUE = "compss_events"
 MAX_LENGTH = 1_000_000  # events that wait in the queue; the oldest go first
 MAX_WAITING = 100_000  # events that wait for a Redis that does not answer
+BATCH = 1000  # events in one message
 RETRY = 2.0
 
 
@@ -58,11 +59,28 @@ class RedisSink(Sink):
         self.queue = queue
         self.run = uuid.uuid4().hex[:12]
         self.lock = threading.Lock()
+        self.sending = threading.Lock()
         self.waiting: list[str] = []
         self.seq = 0
         self.dropped = 0
         self.retry_at = 0.0
         self.sent = 0
+        self.thread: threading.Thread | None = None
+        self.wake = threading.Event()
+
+    def start(self) -> RedisSink:
+        """Send from a thread, so that a Redis that does not answer holds nobody up."""
+        self.thread = threading.Thread(target=self._serve, name="telemetry", daemon=True)
+        self.thread.start()
+        return self
+
+    def _serve(self) -> None:
+        while True:
+            self.wake.wait()
+            self.wake.clear()
+            while self.waiting:
+                time.sleep(max(0.0, self.retry_at - time.monotonic()))
+                self._flush()
 
     def send(self, events: list[dict[str, Any]]) -> None:
         with self.lock:
@@ -72,27 +90,36 @@ class RedisSink(Sink):
             if len(self.waiting) > MAX_WAITING:
                 self.dropped += len(self.waiting) - MAX_WAITING
                 del self.waiting[:-MAX_WAITING]
-            if self.waiting and time.monotonic() >= self.retry_at:
-                self._flush()
+        if self.thread is not None:
+            self.wake.set()
+        elif self.waiting and time.monotonic() >= self.retry_at:
+            self._flush()
 
     def _flush(self) -> None:
-        try:
-            while self.waiting:
-                part = self.waiting[:1000]
-                length = self.client.rpush(self.queue, *part)
-                del self.waiting[: len(part)]
-                self.sent += len(part)
-                if isinstance(length, int) and length > MAX_LENGTH:
-                    self.client.ltrim(self.queue, -MAX_LENGTH, -1)
-        except Exception as error:
-            # Whatever is wrong with Redis, the application goes on.
-            if self.retry_at == 0.0:
-                print(f"telemetry: Redis does not take events ({error}); trying again", file=sys.stderr)
-            self.retry_at = time.monotonic() + RETRY
+        """Send what waits. Only one thread at a time does, so events keep their order."""
+        with self.sending:
+            try:
+                while True:
+                    with self.lock:
+                        part = self.waiting[:BATCH]
+                        dropped = self.dropped
+                    if not part:
+                        return
+                    length = self.client.rpush(self.queue, *part)
+                    with self.lock:
+                        # Of these, some may have been dropped meanwhile.
+                        del self.waiting[: max(0, len(part) - (self.dropped - dropped))]
+                    self.sent += len(part)
+                    if isinstance(length, int) and length > MAX_LENGTH:
+                        self.client.ltrim(self.queue, -MAX_LENGTH, -1)
+            except Exception as error:
+                # Whatever is wrong with Redis, the application goes on.
+                if self.retry_at == 0.0:
+                    print(f"telemetry: Redis does not take events ({error}); trying again", file=sys.stderr)
+                self.retry_at = time.monotonic() + RETRY
 
     def close(self) -> None:
-        with self.lock:
-            self._flush()
+        self._flush()
 
 
 def open_sink(url: str | None = None) -> Sink:
@@ -107,7 +134,7 @@ def open_sink(url: str | None = None) -> Sink:
         return Sink()
     if "://" not in url:
         url = f"redis://{url}"
-    return RedisSink(redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1))
+    return RedisSink(redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=1)).start()
 
 
 def worker_name() -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 import types
@@ -285,9 +287,16 @@ def _status(ended: SystemExit) -> int:
     return 1
 
 
+def _terminated(number: int, frame: Any) -> NoReturn:  # noqa: ARG001
+    raise SystemExit(128 + number)
+
+
 def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options, own = parse(given)
+    if threading.current_thread() is threading.main_thread():
+        # The first process of a container ignores signals that nobody handles.
+        signal.signal(signal.SIGTERM, _terminated)
     if context.role != "none":
         raise PyCOMPSsException("runcompss cannot be used inside an application")
     try:
@@ -299,6 +308,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         application.connect()
         status = application.run()
+    except SystemExit as ended:
+        status = _status(ended)
     except (PyCOMPSsException, OSError) as error:
         print(f"runcompss: {error}", file=sys.stderr)
         application.results.log("ERROR", str(error))

@@ -246,14 +246,12 @@ class Results:
             lines.append(f"Synchro{place} -> {name}{style};")
             lines.extend(f"{number} -> {name}{style};" for number in producers)
 
-        for number, name, reads, groups, sync in list(self.tasks):
-            if only is not None:
-                if number not in only:
-                    continue
-            else:
-                while written < sync:
-                    synchronise(written)
-                    written += 1
+        # Tasks are numbered from 1 in the order in which they are noted.
+        entries = list(self.tasks) if only is None else [self.tasks[number - 1] for number in only]
+        for number, name, reads, groups, sync in entries:
+            while only is None and written < sync:
+                synchronise(written)
+                written += 1
             fill, font = PALETTE[self.names[name] % len(PALETTE)]
             for group in groups:
                 lines += [

@@ -773,13 +773,15 @@ class Runtime:
     def _gather(self, nodes: list[Node]) -> list[Any]:
         self.flush()
         futures = [node.future for node in nodes]
+        patience = 1.0
         while True:
             try:
                 with self.client.as_current():
-                    distributed.wait(futures, timeout=1.0)
+                    distributed.wait(futures, timeout=patience)
                 break
             except (TimeoutError, distributed.TimeoutError):
                 self._check()
+                patience = min(2 * patience, 30.0)
         try:
             stored = self.client.gather(futures)
         except FutureCancelledError as error:

@@ -1,0 +1,1 @@
+"""PyCOMPSs on Dask distributed: the engine behind the modules of `pycompss`."""
