@@ -1,0 +1,275 @@
+{{- define "compss.name" -}}
+{{- .Values.fullnameOverride | default .Release.Name | trunc 30 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* What is run: other values, or another chart, are another run, with a Job and with workers of its own. */}}
+{{- define "compss.run" -}}
+{{- printf "%s%s" .Chart.Version (toJson .Values) | sha256sum | trunc 6 -}}
+{{- end -}}
+
+{{- define "compss.runName" -}}
+{{- printf "%s-%s" (include "compss.name" .) (include "compss.run" .) -}}
+{{- end -}}
+
+{{- define "compss.workersName" -}}
+{{- printf "%s-workers" (include "compss.name" .) -}}
+{{- end -}}
+
+{{/* Selector of a component's pods. Takes (list $ "component"). */}}
+{{- define "compss.selector" -}}
+app.kubernetes.io/name: {{ (first .).Chart.Name }}
+app.kubernetes.io/instance: {{ (first .).Release.Name }}
+app.kubernetes.io/component: {{ last . }}
+{{- end -}}
+
+{{/* Takes (list $ "component"). */}}
+{{- define "compss.labels" -}}
+{{- $root := first . -}}
+{{ include "compss.selector" . }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Takes (list $ "component" "name"). */}}
+{{- define "compss.metadata" -}}
+{{- $root := index . 0 -}}
+name: {{ index . 2 }}
+namespace: {{ $root.Release.Namespace }}
+labels:
+  {{- include "compss.labels" (list $root (index . 1)) | nindent 2 }}
+{{- end -}}
+
+{{/* Takes an image: repository, tag, digest. */}}
+{{- define "compss.image" -}}
+{{- if .digest -}}{{ .repository }}@{{ .digest }}{{- else -}}{{ .repository }}:{{ .tag }}{{- end -}}
+{{- end -}}
+
+{{- define "compss.engineImage" -}}
+{{- $own := dict
+  "compss" (dict "repository" "docker.io/compss/compss" "tag" "3.3")
+  "dask" (dict "repository" "ghcr.io/continuum-edge/pycompss-dask" "tag" .Chart.AppVersion) -}}
+{{- $engine := get $own .Values.engine -}}
+{{- $image := .Values.image -}}
+{{- include "compss.image" (dict
+  "repository" ($image.repository | default $engine.repository)
+  "tag" ($image.tag | default $engine.tag)
+  "digest" $image.digest) -}}
+{{- end -}}
+
+{{- define "compss.monitoringImage" -}}
+{{- $image := .Values.monitoring.image -}}
+{{- include "compss.image" (merge (dict "tag" ($image.tag | default .Chart.AppVersion)) $image) -}}
+{{- end -}}
+
+{{/* A scalar as a command line has it: Helm reads every number as a float and writes 1000000 as 1e+06. Kubernetes would
+     replace $(NAME) in arguments. */}}
+{{- define "compss.argument" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) -}}{{ printf "%.0f" . }}{{- else -}}{{ toString . | replace "$(" "$$(" }}{{- end -}}
+{{- end -}}
+
+{{/* Cores of a quantity such as 2, 0.5 or 500m. */}}
+{{- define "compss.cores" -}}
+{{- $text := toString . -}}
+{{- if hasSuffix "m" $text -}}{{ divf (trimSuffix "m" $text | float64) 1000 }}{{- else -}}{{ float64 $text }}{{- end -}}
+{{- end -}}
+
+{{/* The pools of workers with all that follows from their values, as a JSON list. */}}
+{{- define "compss.pools" -}}
+{{- $root := . -}}
+{{- $pools := list -}}
+{{- range $pool := prepend .Values.compss.pools (dict "name" "worker") -}}
+{{- $pool = mergeOverwrite (deepCopy $root.Values.compss.worker) $pool -}}
+{{- if lt ($pool.max | int) ($pool.number | int) -}}{{- $_ := set $pool "max" $pool.number -}}{{- end -}}
+{{- $cores := include "compss.cores" $pool.resources.cpu | float64 -}}
+{{- $units := $pool.computingUnits | default (max 1 (floor $cores)) | int -}}
+{{- $_ := set $pool "units" $units -}}
+{{- $_ := set $pool "fullname" (printf "%s-%s" (include "compss.runName" $root) $pool.name) -}}
+{{- $_ := set $pool "memoryMi" (printf "%.0fMi" (mulf $pool.resources.memory 1024.0)) -}}
+{{- $pools = append $pools $pool -}}
+{{- end -}}
+{{- toJson $pools -}}
+{{- end -}}
+
+{{/* Number of workers to wait for. */}}
+{{- define "compss.number" -}}
+{{- $number := 0 -}}
+{{- range include "compss.pools" . | fromJsonArray }}{{ $number = add $number (.number | int) }}{{ end -}}
+{{- $number -}}
+{{- end -}}
+
+{{- define "compss.sshSecret" -}}
+{{- .Values.ssh.existingSecret | default (printf "%s-ssh" (include "compss.name" .)) -}}
+{{- end -}}
+
+{{- define "compss.claim" -}}
+{{- .Values.results.existingClaim | default (printf "%s-results" (include "compss.name" .)) -}}
+{{- end -}}
+
+{{/* What is wrong with values that a schema cannot tell. */}}
+{{- define "compss.check" -}}
+{{- $source := .Values.app.source -}}
+{{- $given := list -}}
+{{- if $source.files }}{{ $given = append $given "files" }}{{ end -}}
+{{- if $source.configMap }}{{ $given = append $given "configMap" }}{{ end -}}
+{{- if $source.claim }}{{ $given = append $given "claim" }}{{ end -}}
+{{- if $source.git.repository }}{{ $given = append $given "git" }}{{ end -}}
+{{- if gt (len $given) 1 -}}
+{{- fail (printf "app.source has %s; expected one of them, or none for an application in the image" (join " and " $given)) -}}
+{{- end -}}
+{{- if and $source.files (not (hasKey $source.files .Values.app.context.file)) -}}
+{{- fail (printf "app.context.file is %s, but app.source.files has only %s" .Values.app.context.file (keys $source.files | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- if eq (include "compss.number" . | int) 0 -}}
+{{- fail "compss.worker.number and compss.pools make no worker at all; expected at least one" -}}
+{{- end -}}
+{{- $volume := .Values.compss.master.volume -}}
+{{- if ne (empty $volume.localPath) (empty $volume.node) -}}
+{{- fail (printf "compss.master.volume has localPath=%q and node=%q; expected both, or neither" $volume.localPath $volume.node) -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range include "compss.pools" . | fromJsonArray -}}
+{{- if has .name $names }}{{ fail (printf "compss.pools has two pools with the name %s" .name) }}{{ end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What every pod starts with. Takes (list $ component-values). */}}
+{{- define "compss.podSpec" -}}
+{{- $root := first . -}}
+{{- $component := last . -}}
+enableServiceLinks: false
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $component.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $component.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml $root.Values.podSecurityContext | nindent 2 }}
+{{- end -}}
+
+{{/* Takes (list $ image pullPolicy resources). */}}
+{{- define "compss.container" -}}
+image: {{ index . 1 }}
+imagePullPolicy: {{ index . 2 }}
+securityContext:
+  {{- toYaml (index . 0).Values.containerSecurityContext | nindent 2 }}
+{{- with index . 3 }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Environment of the application, in master and workers alike. */}}
+{{- define "compss.environment" -}}
+- {name: COMPSS_APPLICATION, value: {{ include "compss.name" . }}}
+- {name: HOME, value: /tmp}
+# Code that is compiled anew in each container: the root file system is read-only.
+- {name: PYTHONDONTWRITEBYTECODE, value: "1"}
+{{- if .Values.monitoring.enabled }}
+- {name: COMPSS_TELEMETRY_REDIS, value: "{{ include "compss.name" . }}:6379"}
+{{- with .Values.monitoring.prometheusUrl }}
+- {name: PROMETHEUS_URL, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+{{- with .Values.deadlines }}
+- name: COMPSS_DEADLINES
+  value: {{ toJson . | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* Volume, and the container that fills it, of an application that is not in the image. */}}
+{{- define "compss.appVolume" -}}
+{{- $source := .Values.app.source -}}
+{{- if $source.files }}
+- name: app
+  configMap: {name: {{ include "compss.runName" . }}-app}
+{{- else if $source.configMap }}
+- name: app
+  configMap: {name: {{ $source.configMap }}}
+{{- else if $source.claim }}
+- name: app
+  persistentVolumeClaim: {claimName: {{ $source.claim }}}
+{{- else if $source.git.repository }}
+- name: app
+  emptyDir: {sizeLimit: {{ .Values.compss.scratchSize }}}
+{{- end }}
+{{- end -}}
+
+{{- define "compss.appMount" -}}
+{{- if include "compss.appVolume" . }}
+- {name: app, mountPath: {{ .Values.app.context.folderPath | quote }}}
+{{- end }}
+{{- end -}}
+
+{{- define "compss.appContainer" -}}
+{{- $git := .Values.app.source.git -}}
+{{- if $git.repository }}
+- name: fetch
+  {{- include "compss.container" (list . $git.image "IfNotPresent" (dict "requests" (dict "cpu" "50m" "memory" "32Mi") "limits" (dict "cpu" "500m" "memory" "256Mi"))) | nindent 2 }}
+  command: [sh, -ec]
+  args:
+    # The repository and the revision are arguments: nothing of them is read as shell.
+    - |
+      cd "$1"
+      git init --quiet
+      git fetch --quiet --depth=1 "$2" "$3"
+      git checkout --quiet FETCH_HEAD
+    - fetch
+    - {{ .Values.app.context.folderPath | quote }}
+    - {{ include "compss.argument" $git.repository | quote }}
+    - {{ include "compss.argument" $git.revision | quote }}
+  env:
+    - {name: HOME, value: /tmp}
+  volumeMounts:
+    - {name: tmp, mountPath: /tmp}
+    {{- include "compss.appMount" . | nindent 4 }}
+{{- end }}
+{{- end -}}
+
+{{/* How the master reaches the workers' ssh servers: files of /etc/ssh/ssh_config.d and the keys. */}}
+{{- define "compss.sshVolumes" -}}
+{{- if eq .Values.engine "compss" }}
+- name: ssh
+  secret: {secretName: {{ include "compss.sshSecret" . }}, defaultMode: 0440}
+{{- end }}
+{{- end -}}
+
+{{/* Settings of the monitoring API, for all that its image does. */}}
+{{- define "compss.monitoringEnvironment" -}}
+- {name: COMPSS_APPLICATION, value: {{ include "compss.name" . }}}
+- {name: COMPSS_NAMESPACE, value: {{ .Release.Namespace }}}
+- {name: COMPSS_RUN, value: {{ include "compss.run" . | quote }}}
+- {name: COMPSS_ENGINE, value: {{ .Values.engine }}}
+- {name: COMPSS_VERSION, value: {{ include "compss.engineImage" . | splitList ":" | last | quote }}}
+- {name: PORT, value: {{ .Values.monitoring.port | quote }}}
+- {name: PUSHGATEWAY_URL, value: {{ .Values.monitoring.pushgatewayUrl | quote }}}
+- {name: LINGER, value: {{ .Values.monitoring.linger | quote }}}
+- {name: BUCKETS, value: {{ join "," .Values.monitoring.buckets | quote }}}
+- {name: MAX_NAMES, value: {{ .Values.monitoring.maxNames | quote }}}
+{{- $workers := list }}
+{{- range include "compss.pools" . | fromJsonArray }}
+{{- $workers = append $workers (dict "name" .fullname "architecture" .architecture "computing_units" .units) }}
+{{- end }}
+- name: POOLS
+  value: {{ toJson $workers | quote }}
+{{- if eq .Values.compss.master.kind "Job" }}
+- {name: JOB, value: {{ include "compss.runName" . }}}
+- {name: RETRIES, value: {{ .Values.compss.master.retries | quote }}}
+{{- end }}
+{{- if .Values.compss.keepWorkers }}
+- {name: KEEP_WORKERS, value: "1"}
+{{- end }}
+{{- with .Values.deadlines }}
+- name: COMPSS_DEADLINES
+  value: {{ toJson . | quote }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,490 @@
+"""What is known of the application: events go in, numbers come out. Nothing here talks to anybody.
+
+Everything is bounded: names beyond the limit are one more name, `other`, and of single tasks only those that run are
+kept. All of it can be written as JSON and read back, so that a restarted monitor goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from bisect import bisect_left
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from .settings import Settings
+from .state_xml import Snapshot
+
+OTHER = "other"
+UNNAMED = "unnamed"  # tasks of applications that report only their times
+MAX_RUNS = 10_000  # writers whose last event is remembered
+MAX_RUNNING = 100_000
+ATTEMPTS = ("NEW", "RESUBMITTED", "RESCHEDULED", "RESCHEDULED_RESUBMITTED")
+END_STATES = ("COMPLETED", "FAILED", "CANCELED", "IGNORED")
+
+
+class RefusedError(Exception):
+    """An event that cannot be understood."""
+
+
+@dataclass
+class Durations:
+    """Durations of the executions of one task on one worker; `counts` has one more than there are bounds."""
+
+    counts: list[int]
+    total: float = 0.0
+
+    def add(self, bounds: tuple[float, ...], seconds: float, number: int = 1) -> None:
+        self.counts[bisect_left(bounds, seconds)] += number
+        self.total += seconds * number
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts)
+
+
+@dataclass
+class Worker:
+    up: bool
+    units: int
+    architecture: str = ""
+
+
+@dataclass
+class Tasks:
+    """Tasks of one name that have ended."""
+
+    completed: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Running:
+    name: str
+    worker: str
+    units: int
+
+
+@dataclass
+class Data:
+    """All that is kept."""
+
+    application_run: str = ""
+    phase: str = "waiting"
+    started: float = 0.0
+    ended: float = 0.0
+    seen: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    tasks: dict[str, Tasks] = field(default_factory=dict)
+    pending: int = 0
+    pending_names: dict[str, int] = field(default_factory=dict)
+    running: dict[str, Running] = field(default_factory=dict)
+    durations: dict[tuple[str, str], Durations] = field(default_factory=dict)
+    resubmissions: dict[str, int] = field(default_factory=dict)
+    workers: dict[str, Worker] = field(default_factory=dict)
+    accepted: int = 0
+    refused: int = 0
+    missed: dict[str, int] = field(default_factory=dict)
+    checked: dict[str, int] = field(default_factory=dict)
+    executed: dict[str, tuple[int, float]] = field(default_factory=dict)
+    task_names: list[str] = field(default_factory=list)
+    worker_names: list[str] = field(default_factory=list)
+
+
+def text(event: dict[str, Any], name: str) -> str:
+    value = event.get(name)
+    if not isinstance(value, str) or not value:
+        raise RefusedError(f"{name} is {value!r}, expected a name")
+    return value
+
+
+def number(event: dict[str, Any], name: str, default: float | None = None) -> float:
+    value = event.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise RefusedError(f"{name} is {value!r}, expected a number")
+    return value
+
+
+def count(event: dict[str, Any], name: str, default: int | None = None) -> int:
+    value = number(event, name, default)
+    if value < 0 or value != int(value):
+        raise RefusedError(f"{name} is {value!r}, expected a count")
+    return int(value)
+
+
+def seconds(value: Any) -> float:
+    """A duration: a number, or what it looks like."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError) as error:
+        raise RefusedError(f"{value!r} is no duration") from error
+    if isinstance(value, bool) or not math.isfinite(found) or found < 0:
+        raise RefusedError(f"{value!r} is no duration")
+    return found
+
+
+class State:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.data = Data()
+        self.queue_length = 0
+        self.xml: Snapshot | None = None
+        self.lock = threading.Lock()
+        self.said = ""
+
+    # Events
+
+    def apply(self, entries: list[bytes]) -> None:
+        """Take events as they came from the queue."""
+        with self.lock:
+            for entry in entries:
+                try:
+                    try:
+                        event = json.loads(entry)
+                    except ValueError as error:
+                        raise RefusedError("it is no JSON") from error
+                    if not isinstance(event, dict):
+                        raise RefusedError("it is no object")
+                    if self._event(event):
+                        self.data.accepted += 1
+                except RefusedError as error:
+                    self._refuse(entry, error)
+
+    def _refuse(self, entry: Any, error: RefusedError) -> None:
+        self.data.refused += 1
+        if str(error) != self.said:
+            # One line for each kind: a broken writer must not fill the log.
+            self.said = str(error)
+            print(f"refused the event {str(entry)[:200]}: {error}", flush=True)
+
+    def _event(self, event: dict[str, Any]) -> bool:
+        handler = self.HANDLERS.get(event.get("event"))  # type: ignore[arg-type]
+        if handler is None:
+            raise RefusedError(f"event is {event.get('event')!r}, expected one of {', '.join(self.HANDLERS)}")
+        run = event.get("run", "")
+        if not isinstance(run, str):
+            raise RefusedError(f"run is {run!r}, expected a name")
+        if run and self._known(run, count(event, "seq")):
+            return False
+        handler(self, run, event)
+        return True
+
+    def _known(self, run: str, seq: int) -> bool:
+        """Whether the event was here before: its writer was not told that it had arrived, and sent it again."""
+        seen = self.data.seen
+        if seq <= seen.get(run, 0):
+            return True
+        seen[run] = seq
+        seen.move_to_end(run)
+        if len(seen) > MAX_RUNS:
+            seen.popitem(last=False)
+        return False
+
+    def _run(self, run: str, event: dict[str, Any]) -> None:
+        state = text(event, "state")
+        data = self.data
+        if state == "started":
+            # The application starts anew, in the same pod: its tasks are other tasks.
+            data.application_run, data.phase, data.started, data.ended = run, "running", number(event, "time"), 0.0
+            data.tasks.clear()
+            data.running.clear()
+            data.pending, data.pending_names = 0, {}
+        elif state in ("ended", "failed"):
+            data.phase, data.ended = state, number(event, "time")
+        else:
+            raise RefusedError(f"state of the run is {state!r}, expected started, ended or failed")
+
+    def _worker(self, run: str, event: dict[str, Any]) -> None:  # noqa: ARG002
+        worker, state = text(event, "worker"), text(event, "state")
+        if state not in ("joined", "left"):
+            raise RefusedError(f"state of the worker is {state!r}, expected joined or left")
+        name = self._name(worker)
+        known = self.data.workers.get(name)
+        units = count(event, "computing_units", 0)
+        if state == "joined":
+            self.data.workers[name] = Worker(True, units, self._architecture(worker))
+        else:
+            self.data.workers[name] = Worker(False, known.units if known else units, self._architecture(worker))
+            # Its tasks wait for another one.
+            self.data.running = {key: task for key, task in self.data.running.items() if task.worker != name}
+
+    def _start(self, run: str, event: dict[str, Any]) -> None:
+        if len(self.data.running) < MAX_RUNNING:
+            task = self._task(text(event, "name"))
+            worker = self._name(text(event, "worker"))
+            self.data.running[f"{run} {count(event, 'id')}"] = Running(task, worker, count(event, "units", 1))
+
+    def _end(self, run: str, event: dict[str, Any]) -> None:
+        state = text(event, "state")
+        if state not in END_STATES:
+            raise RefusedError(f"state of the task is {state!r}, expected one of {', '.join(END_STATES)}")
+        attempt = event.get("attempt", "NEW")
+        if attempt not in ATTEMPTS:
+            raise RefusedError(f"attempt is {attempt!r}, expected one of {', '.join(ATTEMPTS)}")
+        name, worker = text(event, "name"), text(event, "worker")
+        identity, duration = count(event, "id"), seconds(event.get("duration"))
+        data, task = self.data, self._task(name)
+        data.running.pop(f"{run} {identity}", None)
+        ended = data.tasks.setdefault(task, Tasks())
+        if state == "COMPLETED":
+            ended.completed += 1
+        else:
+            ended.failed += 1
+        if again := ATTEMPTS.index(attempt):
+            data.resubmissions[task] = data.resubmissions.get(task, 0) + again
+        if state != "CANCELED":
+            self._observe(task, self._name(worker), duration)
+            if name in self.settings.deadlines or "deadline" in event or task in data.missed:
+                data.checked[task] = data.checked.get(task, 0) + 1
+
+    def _deadline(self, run: str, event: dict[str, Any]) -> None:  # noqa: ARG002
+        name = text(event, "name")
+        seconds(event.get("duration"))
+        data, task = self.data, self._task(name)
+        data.missed[task] = data.missed.get(task, 0) + 1
+        # Of a deadline that only the script knows, the first miss is the first that is heard.
+        data.checked[task] = max(data.checked.get(task, 0), data.missed[task])
+
+    def _totals(self, run: str, event: dict[str, Any]) -> None:  # noqa: ARG002
+        pending, names = count(event, "pending"), event.get("names", {})
+        if not isinstance(names, dict):
+            raise RefusedError(f"names is {names!r}, expected counts by name")
+        self.data.pending = pending
+        self.data.pending_names = {}
+        for name in names:
+            task = self._task(name)
+            self.data.pending_names[task] = self.data.pending_names.get(task, 0) + count(names, name)
+
+    HANDLERS = {  # noqa: RUF012
+        "run": _run,
+        "worker": _worker,
+        "start": _start,
+        "end": _end,
+        "deadline": _deadline,
+        "tasks": _totals,
+    }
+
+    def take_times(self, values: list[Any]) -> None:
+        """Times alone, as some applications send them: of no task and no worker that is named."""
+        with self.lock:
+            for value in values:
+                try:
+                    found = json.loads(value) if isinstance(value, bytes | str) else value
+                except ValueError:
+                    found = value
+                entries = found.items() if isinstance(found, dict) else [(UNNAMED, found)]
+                for name, times in entries:
+                    for each in times if isinstance(times, list) else [times]:
+                        try:
+                            self._observe(self._task(str(name)), UNNAMED, seconds(each))
+                            self.data.accepted += 1
+                        except RefusedError as error:
+                            self._refuse(value, error)
+
+    def take_xml(self, snapshot: Snapshot) -> None:
+        """What the COMPSs runtime writes: totals and means, of which the histogram gets what is new."""
+        with self.lock:
+            self.xml = snapshot
+            if self.settings.engine != "compss":
+                return
+            if self.data.phase == "waiting":
+                self.data.phase, self.data.started = "running", time.time()
+            for core in snapshot.cores:
+                task = self._task(core.name)
+                before, total = self.data.executed.get(core.name, (0, 0.0))
+                now = core.executed * core.mean
+                if core.executed > before:
+                    fresh = core.executed - before
+                    self._observe(task, UNNAMED, max(0.0, (now - total) / fresh), fresh)
+                    self.data.executed[core.name] = (core.executed, now)
+                if core.name in self.settings.deadlines or task in self.data.missed:
+                    self.data.checked[task] = max(core.executed, self.data.missed.get(task, 0))
+            for resource in snapshot.resources:
+                name = self._name(resource.name.partition(".")[0])
+                up = resource.units > 0 and resource.status == "Running"
+                known = self.data.workers.get(name)
+                units = resource.units or (known.units if known else 0)
+                self.data.workers[name] = Worker(up, units, self._architecture(name))
+
+    def end(self, status: int, ended: float) -> None:
+        """The master's container has ended."""
+        with self.lock:
+            self.data.phase = "ended" if status == 0 else "failed"
+            self.data.ended = ended
+            self.data.running.clear()
+            for worker in self.data.workers.values():
+                worker.up = False
+
+    # Bounded names
+
+    def _bounded(self, name: str, known: list[str]) -> str:
+        name = name[:100]
+        if name not in known:
+            if len(known) >= self.settings.max_names:
+                return OTHER
+            known.append(name)
+        return name
+
+    def _task(self, name: str) -> str:
+        return self._bounded(name, self.data.task_names)
+
+    def _name(self, worker: str) -> str:
+        return self._bounded(worker, self.data.worker_names)
+
+    def _architecture(self, worker: str) -> str:
+        return next((pool.architecture for pool in self.settings.pools if pool.has(worker)), "")
+
+    def _observe(self, task: str, worker: str, duration: float, number: int = 1) -> None:
+        empty = Durations([0] * (len(self.settings.buckets) + 1))
+        found = self.data.durations.setdefault((task, worker), empty)
+        found.add(self.settings.buckets, duration, number)
+
+    # Numbers
+
+    def tasks(self) -> dict[str, dict[str, int]]:
+        """Tasks by name and state."""
+        if self.settings.engine == "compss":
+            return self._tasks_of_xml()
+        found = {
+            name: {"pending": 0, "running": 0, "completed": tasks.completed, "failed": tasks.failed}
+            for name, tasks in self.data.tasks.items()
+        }
+
+        def row(name: str) -> dict[str, int]:
+            return found.setdefault(name, {"pending": 0, "running": 0, "completed": 0, "failed": 0})
+
+        for task in self.data.running.values():
+            row(task.name)["running"] += 1
+        waiting = max(0, self.data.pending - len(self.data.running))
+        for name, pending in self.data.pending_names.items():
+            mine = min(waiting, max(0, pending - row(name)["running"]))
+            row(name)["pending"] = mine
+            waiting -= mine
+        if waiting:
+            row(OTHER)["pending"] += waiting
+        return found
+
+    def _tasks_of_xml(self) -> dict[str, dict[str, int]]:
+        if self.xml is None:
+            return {}
+        found = {
+            core.name: {"pending": 0, "running": 0, "completed": core.executed, "failed": 0} for core in self.xml.cores
+        }
+        if self.xml.in_progress:
+            # The runtime tells how many there are, not of which names.
+            running = min(self.xml.in_progress, sum(resource.actions for resource in self.xml.resources))
+            rest = found.setdefault(OTHER, {"pending": 0, "running": 0, "completed": 0, "failed": 0})
+            rest["running"], rest["pending"] = running, self.xml.in_progress - running
+        return found
+
+    def used_units(self) -> dict[str, int]:
+        """Computing units that tasks hold, by worker."""
+        used = dict.fromkeys(self.data.workers, 0)
+        if self.settings.engine == "compss" and self.xml is not None:
+            for resource in self.xml.resources:
+                name = resource.name.partition(".")[0]
+                if name in used:
+                    used[name] = resource.actions
+            return used
+        for task in self.data.running.values():
+            if task.worker in used:
+                worker = self.data.workers[task.worker]
+                used[task.worker] = min(worker.units, used[task.worker] + task.units)
+        return used
+
+    def status(self) -> dict[str, Any]:
+        """All of it, for people and programs that read JSON."""
+        with self.lock:
+            data = self.data
+            used = self.used_units()
+            tasks = self.tasks()
+            return {
+                "application": self.settings.application,
+                "namespace": self.settings.namespace,
+                "engine": self.settings.engine,
+                "version": self.settings.version,
+                "run": self.settings.run,
+                "phase": data.phase,
+                "started": data.started or None,
+                "ended": data.ended or None,
+                "tasks": tasks,
+                "totals": {
+                    state: sum(row[state] for row in tasks.values())
+                    for state in ("pending", "running", "completed", "failed")
+                },
+                "durations": [
+                    {"task": task, "worker": worker, "count": found.count, "sum": found.total}
+                    for (task, worker), found in sorted(data.durations.items())
+                ],
+                "workers": {
+                    name: {
+                        "up": worker.up,
+                        "architecture": worker.architecture,
+                        "computing_units": worker.units,
+                        "computing_units_used": used[name],
+                    }
+                    for name, worker in sorted(data.workers.items())
+                },
+                "resubmissions": dict(data.resubmissions),
+                "deadlines": {
+                    task: {"checked": data.checked.get(task, 0), "missed": data.missed.get(task, 0)}
+                    for task in sorted({*data.checked, *data.missed})
+                },
+                "queue_length": self.queue_length,
+                "events": {"accepted": data.accepted, "refused": data.refused},
+            }
+
+    # Written and read back
+
+    def dump(self) -> str:
+        with self.lock:
+            data = self.data
+            return json.dumps(
+                {
+                    **{name: getattr(data, name) for name in PLAIN},
+                    "seen": list(data.seen.items()),
+                    "tasks": {name: [tasks.completed, tasks.failed] for name, tasks in data.tasks.items()},
+                    "running": {key: [task.name, task.worker, task.units] for key, task in data.running.items()},
+                    "durations": [[*key, found.counts, found.total] for key, found in data.durations.items()],
+                    "workers": {name: [w.up, w.units, w.architecture] for name, w in data.workers.items()},
+                    "executed": {name: list(found) for name, found in data.executed.items()},
+                    "buckets": self.settings.buckets,
+                },
+                separators=(",", ":"),
+            )
+
+    def load(self, written: bytes | str) -> None:
+        """Go on from what `dump` wrote, unless that was with other buckets."""
+        found = json.loads(written)
+        if tuple(found["buckets"]) != self.settings.buckets:
+            return
+        data = Data(**{name: found[name] for name in PLAIN})
+        data.seen = OrderedDict(found["seen"])
+        data.tasks = {name: Tasks(*value) for name, value in found["tasks"].items()}
+        data.running = {key: Running(*value) for key, value in found["running"].items()}
+        data.durations = {
+            (task, worker): Durations(counts, total) for task, worker, counts, total in found["durations"]
+        }
+        data.workers = {name: Worker(*value) for name, value in found["workers"].items()}
+        data.executed = {name: (value[0], value[1]) for name, value in found["executed"].items()}
+        with self.lock:
+            self.data = data
+
+
+PLAIN = (
+    "application_run",
+    "phase",
+    "started",
+    "ended",
+    "pending",
+    "pending_names",
+    "resubmissions",
+    "accepted",
+    "refused",
+    "missed",
+    "checked",
+    "task_names",
+    "worker_names",
+)
