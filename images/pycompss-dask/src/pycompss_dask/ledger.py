@@ -56,7 +56,7 @@ class Ledger(SchedulerPlugin):
                 self.lost[key] = self.lost.get(key, 0) + 1
         elif finish == "erred":
             error = kwargs.get("exception_text") or kwargs.get("exception")
-            self.add({"erred": _task(key), "message": str(error or "lost with its workers")})
+            self.add({"erred": _task(key), "key": str(key), "message": str(error or "lost with its workers")})
 
     def failed(self, key: Any, worker: str, task: int, failures: list[Any]) -> str:
         """A task failed twice on a worker: try another one once, if there is one, then give up."""

@@ -40,7 +40,7 @@ from .worker import Cancellation, Host, execute
 INLINE = 8 * 1024  # bytes up to which a value travels inside the call that uses it
 FLUSH_SIZE = 500  # calls that go to the scheduler in one message
 FLUSH_DELAY = 0.004  # seconds that a call waits for company
-CACHED_VALUES = 64
+CACHED_BYTES = 256 << 20  # values of the main program that are kept for the next call that uses them
 PATIENCE = 5.0
 PRIMITIVES = (int, float, bool, str, bytes, complex, tuple, list, dict, set, frozenset, object, type(None))
 
@@ -139,7 +139,8 @@ class Runtime:
         self.helpers = itertools.count(1)
         self.tracker = Tracker()
         self.files: dict[str, Datum] = {}
-        self.values: OrderedDict[bytes, Node] = OrderedDict()
+        self.values: OrderedDict[bytes, tuple[Node, int]] = OrderedDict()
+        self.cached = 0
         self.batch: list[tuple[Node, Any, Annotations]] = []
         self.helping: list[Node] = []
         self.pending: dict[int, Node] = {}
@@ -470,13 +471,14 @@ class Runtime:
             digest = sum_.digest()
             if digest in self.values:
                 self.values.move_to_end(digest)
-                return self.values[digest]
+                return self.values[digest][0]
         node = Node((f"value-{self.run}", next(self.helpers)))
         self._queue(node, DataNode(node.key, stored), (0, (), ""))
         if digest:
-            self.values[digest] = node
-            if len(self.values) > CACHED_VALUES:
-                self.values.popitem(last=False)
+            self.values[digest] = (node, stored.nbytes)
+            self.cached += stored.nbytes
+            while self.cached > CACHED_BYTES:
+                self.cached -= self.values.popitem(last=False)[1][1]
         return node
 
     def _help(self, function: Callable[..., Any], *arguments: Any, outputs: int = 1) -> Node:
@@ -592,7 +594,7 @@ class Runtime:
                         "time": record["time"],
                     }
                 )
-            elif "erred" in record and (record["erred"] is None or record["erred"] in self.pending):
+            elif "erred" in record and self.run in record["key"] and (record["erred"] or 0) in {0, *self.pending}:
                 node = self.pending.get(record["erred"] or 0)
                 name = f"task {node.number} ({node.name})" if node else "data of the engine"
                 self._fail(f"{name}: {record['message']}")
