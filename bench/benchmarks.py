@@ -41,6 +41,10 @@ def site(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
         for release in json.loads(cluster.helm("list", "--all-namespaces", "--output", "json").output)
         for where in [[release["name"], "--namespace", release["namespace"], "--output", "json"]]
     ]
+    if foreign := [chart for *_, chart in releases if not (ROOT / "charts" / chart).is_dir()]:
+        sys.exit(
+            f"bench: error: no charts/{', charts/'.join(foreign)}: only our own charts can be installed side by side"
+        )
     ours: list[Done] = []
     bare: list[list[Done]] = []
     with tempfile.TemporaryDirectory() as folder:
