@@ -87,7 +87,7 @@ labels:
 {{- $units := $pool.computingUnits | default (max 1 (floor $cores)) | int -}}
 {{- $_ := set $pool "units" $units -}}
 {{- $_ := set $pool "fullname" (printf "%s-%s" (include "compss.runName" $root) $pool.name) -}}
-{{- $_ := set $pool "memoryMi" (printf "%.0fMi" (mulf $pool.resources.memory 1024.0)) -}}
+{{- $_ := set $pool "memoryMi" (printf "%.0fMi" (mulf (float64 $pool.resources.memory) 1024.0)) -}}
 {{- $pools = append $pools $pool -}}
 {{- end -}}
 {{- toJson $pools -}}
