@@ -93,7 +93,7 @@ def of_links(dashboard: Json, others: Mapping[str, Json]) -> Iterator[str]:
 
 
 def of_layout(dashboard: Json) -> Iterator[str]:
-    taken: dict[tuple[int, int], str] = {}
+    taken: dict[tuple[int, int], int] = {}
     ids = [panel["id"] for panel in dashboard["panels"]]
     if len(ids) != len(set(ids)):
         yield "two panels have one id"
@@ -103,10 +103,9 @@ def of_layout(dashboard: Json) -> Iterator[str]:
             yield f"{title} reaches beyond the right edge"
         for x in range(place["x"], place["x"] + place["w"]):
             for y in range(place["y"], place["y"] + place["h"]):
-                if other := taken.setdefault((x, y), title):
-                    if other != title:
-                        yield f"{title} overlaps {other}"
-                        break
+                if taken.setdefault((x, y), panel["id"]) != panel["id"]:
+                    yield f"{title} overlaps panel {taken[x, y]}"
+                    break
     bottom = max(y for _, y in taken) + 1
     if len(taken) != WIDTH * bottom:
         yield f"there are gaps: {len(taken)} of {WIDTH * bottom} places are taken"
