@@ -139,6 +139,9 @@ class Configuration:
     scrape_interval: str = "30s"
     rate_window: str = "2m"
     trend_window: str = "1h"
+    # How far in the past the rules are evaluated. Samples that carry their exporter's own, older time are all there then;
+    # without them at the end of its window a rate reads too low.
+    query_offset: str = ""
     # The cgroups that together are a node, as a regular expression over cAdvisor's id. Nodes that share a machine
     # each name their own here: "/" is the whole machine on every one of them.
     node_cgroup: str = "/"
@@ -173,6 +176,8 @@ class Configuration:
             raise CatalogueError(f"node_size is {self.node_size!r}; expected capacity or allocatable")
         seconds(self.interval, "interval")
         seconds(self.trend_window, "trend_window")
+        if self.query_offset:
+            seconds(self.query_offset, "query_offset")
         scrape, window = seconds(self.scrape_interval, "scrape_interval"), seconds(self.rate_window, "rate_window")
         if window < 4 * scrape:
             raise CatalogueError(

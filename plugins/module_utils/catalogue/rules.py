@@ -210,6 +210,7 @@ class Catalogue:
             {
                 "name": GROUP_PREFIX + self.entries[name].item.category,
                 "interval": self.configuration.interval,
+                **({"query_offset": self.configuration.query_offset} if self.configuration.query_offset else {}),
                 "rules": groups[name],
             }
             for name in sorted(groups, key=position.__getitem__)

@@ -156,6 +156,7 @@ def test_unknown_selection(selection: dict[str, list[str]], message: str) -> Non
         ({"rate_window": "3m", "scrape_interval": "1m"}, "set it to 240s or more"),
         ({"interval": "soon"}, "interval is 'soon'; expected a duration"),
         ({"interval": "0s"}, "above zero"),
+        ({"query_offset": "late"}, "query_offset is 'late'"),
         ({"interval": ""}, "above zero"),
         ({"selectors": {"cadviser": 'job="x"'}}, "'cadviser', which is unknown"),
         ({"selectors": {"cadvisor": " "}}, "the selector of cadvisor is empty"),
@@ -213,6 +214,12 @@ def test_key_labels_are_all_labels_that_records_are_grouped_by() -> None:
     }
     inner = {"ip", "cpu", "deployment", "statefulset", "daemonset"}
     assert used - {"$cluster"} - inner <= KEY_LABELS
+
+
+def test_query_offset_is_written_where_it_is_wanted() -> None:
+    assert all("query_offset" not in group for group in CATALOGUE.groups(Selection()))
+    late = Catalogue(Configuration(query_offset="1m")).groups(Selection())
+    assert all(group["query_offset"] == "1m" for group in late)
 
 
 def test_groups_are_told_by_their_subject() -> None:
