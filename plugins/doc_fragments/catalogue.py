@@ -88,9 +88,9 @@ options:
     description:
       - How far in the past the rules are evaluated, such as V(1m); not at all where this is empty.
       - >-
-        cAdvisor's samples carry a time of their own, up to 15 s before the scrape. Where Prometheus honours it, the end of
-        a rate's window has no samples yet and the rate reads too low, unless the rules look back by a scrape interval and
-        30 s.
+        cAdvisor's samples carry a time of their own, up to 15 s before the scrape. Where Prometheus honours it, the end
+        of a rate's window has no samples yet and the rate reads too low, unless the rules look back by a scrape
+        interval and 30 s.
     type: str
     default: ""
   node_cgroup:

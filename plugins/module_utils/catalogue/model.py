@@ -139,8 +139,8 @@ class Configuration:
     scrape_interval: str = "30s"
     rate_window: str = "2m"
     trend_window: str = "1h"
-    # How far in the past the rules are evaluated. Samples that carry their exporter's own, older time are all there then;
-    # without them at the end of its window a rate reads too low.
+    # How far in the past the rules are evaluated. Samples that carry their exporter's own, older time are all there
+    # then; without them at the end of its window a rate reads too low.
     query_offset: str = ""
     # The cgroups that together are a node, as a regular expression over cAdvisor's id. Nodes that share a machine
     # each name their own here: "/" is the whole machine on every one of them.
