@@ -219,8 +219,7 @@ def measure(state: Load) -> None:
     """Count for a window and a half, then let Prometheus see the end of it."""
     burn, hold = identifier_of("burn", "load"), identifier_of("hold", "load")
     node_cgroups = [
-        row[0]["id"]
-        for row in query('process:cpu_usage_cores:rate{id=~"/[^/]+/[^/]+/(kubepods|system.slice/kubelet.service)"}')
+        row[0]["id"] for row in query('process:cpu_usage_cores:rate{id=~"/[^/]+/[^/]+/(kubepods|system.slice/[^/]+)"}')
     ]
     sender = processes(identifier_of("send", "load"))[0]
     exporters = query(f'process:cpu_usage_cores:rate{{container="node-exporter", node="{state.nodes[0]}"}}')
