@@ -14,7 +14,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -278,7 +278,7 @@ class Runtime:
         replicas = []
         for position, address in enumerate(list(self.workers)):
             if position:
-                call = replace(call, task=next(self.numbers))
+                call = call._replace(task=next(self.numbers))
                 self.results.submitted(call.task, definition.name, building.reads, call.groups)
             replicas.append(self._enqueue(call, building, outputs, (*annotations, address)))
         node = self._help(together, *replicas, outputs=outputs)

@@ -12,8 +12,9 @@ import mmap
 import os
 import pickle
 import threading
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import cloudpickle
 
@@ -241,9 +242,8 @@ def revive(stored: Any) -> Any:
     return stored.value if type(stored) is Outcome and stored.value is not MISSING else stored
 
 
-@dataclass(slots=True)
-class Call:
-    """One call of a task, as the worker needs it."""
+class Call(NamedTuple):
+    """One call of a task, as the worker needs it. A tuple, as it is pickled four times on its way."""
 
     task: int
     name: str
@@ -255,6 +255,6 @@ class Call:
     # For each output the dependency that holds its value before the task, or -1.
     before: tuple[int, ...] = ()
     returns: int = 0
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
     # Pickled (args, kwargs) of argument descriptions, read by the executor only.
     body: bytes = b""
