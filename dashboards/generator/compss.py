@@ -61,6 +61,7 @@ FLEET = Board(
                 ("of them in use", "compss_application:computing_units_used:ratio"),
                 ("deadlines missed", "compss_application:deadlines_missed:sum"),
                 ("started again", "compss_application:resubmissions:increase"),
+                key="application",
                 link=ONE,
                 height=10,
             ),

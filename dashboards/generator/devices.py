@@ -51,6 +51,7 @@ DEVICES = Board(
                 ("pods", f"node:pods:count * on (cluster, node) group_left (machine, release) {ARM}"),
                 ("up for", f"node:uptime_seconds:max * on (cluster, node) group_left (machine, release) {ARM}"),
                 absent=NO_ARM,
+                key="node",
                 link=to("nodes", node="${__data.fields.node}"),
                 height=6,
             ),

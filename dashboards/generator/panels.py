@@ -77,8 +77,11 @@ def graph(title: str, *queries: tuple[str, str], width: int = 12, **more: Any) -
 
 
 def table_(title: str, by: Sequence[str], *columns: tuple[str, str], width: int = 24, **more: Any) -> Panel:
-    """One row for each set of the labels `by`, one column for each query, whose other labels are columns, too."""
-    return Panel("table", title, columns, width, options={"by": tuple(by)}, **more)
+    """One row for each set of the labels `by`, one column for each query; one without a head only brings its labels.
+
+    The link is on the column `key`, the last label where none is named.
+    """
+    return Panel("table", title, columns, width, options={"by": tuple(by), "key": more.pop("key", by[-1])}, **more)
 
 
 def bars(title: str, legend: str, expr: str, width: int = 8, **more: Any) -> Panel:
@@ -239,8 +242,10 @@ def dress_states(panel: Panel) -> statetimeline.Panel:
 
 def dress_table(panel: Panel) -> table.Panel:
     by = panel.options["by"]
-    shown = {f"Value #{ref_id(i)}": title for i, (title, _) in enumerate(panel.queries)}
-    order = {name: i for i, name in enumerate([*by, *shown])}
+    # Grafana numbers the columns of several queries only.
+    names = [f"Value #{ref_id(i)}" for i in range(len(panel.queries))] if len(panel.queries) > 1 else ["Value"]
+    heads = {name: head for name, (head, _) in zip(names, panel.queries, strict=True) if head}
+    hidden = ["Time", *(label for label in ("cluster", "workload_type") if label not in by)]
     made = (
         table.Panel()
         .cell_height(shapes.TableCellHeight.SM)
@@ -250,28 +255,29 @@ def dress_table(panel: Panel) -> table.Panel:
             models.DataTransformerConfig(
                 id_val="organize",
                 options={
-                    "excludeByName": {"Time": True, "cluster": True, "workload_type": "workload" in by},
-                    "indexByName": order,
-                    "renameByName": shown,
+                    "excludeByName": dict.fromkeys([*hidden, *(name for name in names if name not in heads)], True),
+                    "indexByName": {name: i for i, name in enumerate([*by, *names])},
+                    "renameByName": heads,
                 },
             )
         )
     )
-    for title, expr in panel.queries:
+    for head, expr in panel.queries:
+        if not head:
+            continue
         record = next((METRIC[r] for r in records(expr) if r in METRIC), None)
         properties = [models.DynamicConfigValue(id_val="unit", value=unit_of(expr))]
         if record and record.unit == "ratio":
-            limits = steps(Panel("table", "", (("", expr),)))
+            limits = models.ThresholdsConfig(models.ThresholdsMode.ABSOLUTE, steps(Panel("table", "", (("", expr),))))
             properties += [
-                models.DynamicConfigValue(
-                    id_val="thresholds", value=models.ThresholdsConfig(models.ThresholdsMode.ABSOLUTE, limits)
-                ),
+                models.DynamicConfigValue(id_val="thresholds", value=limits),
                 models.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
             ]
-        made.override_by_name(title, properties)
+        made.override_by_name(head, properties)
     if panel.link:
-        link = {"title": f"Show this {by[-1]}", "url": panel.link}
-        made.override_by_name(by[-1], [models.DynamicConfigValue(id_val="links", value=[link])])
+        key = panel.options["key"]
+        link = {"title": f"Show this {key}", "url": panel.link}
+        made.override_by_name(key, [models.DynamicConfigValue(id_val="links", value=[link])])
     return made
 
 

@@ -148,7 +148,7 @@ CLUSTER = Board(
                 "Alerts firing",
                 ("alertname", "severity"),
                 (
-                    "since it fires",
+                    "",
                     'sum by (alertname, severity, node, namespace, pod, job) (ALERTS{alertstate="firing"})',
                 ),
                 width=12,
@@ -412,6 +412,7 @@ PODS = Board(
                 ("memory over limit", "pod:memory_limit_usage:ratio"),
                 ("received", "pod:network_receive_bytes:rate"),
                 ("transmitted", "pod:network_transmit_bytes:rate"),
+                key="pod",
                 link=to("pods", namespace="${__data.fields.namespace}", pod="${__data.fields.pod}"),
                 height=10,
             ),

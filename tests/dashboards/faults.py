@@ -155,6 +155,32 @@ def of_catalogue(panel: Json) -> Iterator[str]:
         yield f"{panel['title']} has the limits {sorted(shown)}, the catalogue has {sorted(limits)}"
 
 
+def of_tables(dashboard: Json) -> Iterator[str]:
+    """Columns that a table shows or links from are those that its queries give."""
+    for panel in dashboard["panels"]:
+        if panel["type"] != "table":
+            continue
+        organize = next(t["options"] for t in panel["transformations"] if t["id"] == "organize")
+        numbered = len(panel["targets"]) > 1
+        given = {f"Value #{t['refId']}" if numbered else "Value" for t in panel["targets"]}
+        placed = {name for name in organize["indexByName"] if name.startswith("Value")}
+        if placed != given or not set(organize["renameByName"]) <= given:
+            yield f"{panel['title']} places the columns {sorted(placed)}, its queries give {sorted(given)}"
+        known = {*organize["indexByName"], *organize["renameByName"].values()} - set(organize["excludeByName"])
+        for override in panel["fieldConfig"]["overrides"]:
+            if override["matcher"]["options"] not in known:
+                yield f"{panel['title']} sets up a column {override['matcher']['options']}, which it does not have"
+            for name in re.findall(r"__data\.fields\.(\w+)", str(override)):
+                if name not in known:
+                    yield f"{panel['title']} links with {name}, which is none of its columns"
+
+
 def faults(dashboard: Json, others: Mapping[str, Json]) -> list[str]:
-    found = [of_queries(dashboard), of_variables(dashboard), of_links(dashboard, others), of_layout(dashboard)]
+    found = [
+        of_queries(dashboard),
+        of_variables(dashboard),
+        of_links(dashboard, others),
+        of_layout(dashboard),
+        of_tables(dashboard),
+    ]
     return [text for part in (*found, of_panels(dashboard)) for text in part]

@@ -91,7 +91,7 @@ def rename(value: Json, old: str, new: str) -> None:
 # What Grafana's types and units find.
 GRAFANA_DEFECTS: dict[str, Callable[[Json], Any]] = {
     "unit that there is not": lambda d: defaults(d).update(unit="cores"),
-    "unit of a column that there is not": lambda d: panel_of(d, "table")["fieldConfig"]["overrides"][0]["properties"][
+    "unit of a column that there is not": lambda d: d["panels"][-1]["fieldConfig"]["overrides"][0]["properties"][
         0
     ].update(value="parrots"),
     "enum in a panel's options": lambda d: panel_of(d, "timeseries")["options"]["legend"].update(displayMode="lost"),
@@ -108,9 +108,9 @@ GRAFANA_DEFECTS: dict[str, Callable[[Json], Any]] = {
     "misspelt key of a target": lambda d: rename(first_target(d), "legendFormat", "legend_format"),
     "misspelt key of a variable": lambda d: rename(d["templating"]["list"][1], "refresh", "refreshes"),
     "misspelt key of an annotation": lambda d: rename(d["annotations"]["list"][0], "iconColor", "color"),
-    "misspelt property of a column": lambda d: panel_of(d, "table")["fieldConfig"]["overrides"][0]["properties"][
-        0
-    ].update(id="units"),
+    "misspelt property of a column": lambda d: d["panels"][-1]["fieldConfig"]["overrides"][0]["properties"][0].update(
+        id="units"
+    ),
     "missing query": lambda d: first_target(d).pop("expr"),
     "kind of panel that there is not": lambda d: panel_of(d, "stat").update(type="singlestat"),
     "kind of variable that there is not": lambda d: d["templating"]["list"][1].update(type="wish"),
@@ -135,6 +135,12 @@ OUR_DEFECTS: dict[str, Callable[[Json], Any]] = {
     "panel without a description": lambda d: panel_of(d, "stat").pop("description"),
     "data source that is fixed": lambda d: first_target(d).update(datasource={"type": "prometheus", "uid": "abc"}),
     "unit of another kind": lambda d: defaults(d).update(unit="celsius"),
+    "column that no query gives": lambda d: panel_of(d, "table")["transformations"][1]["options"]["indexByName"].update(
+        {"Value #Z": 9}
+    ),
+    "set-up of a column that there is not": lambda d: d["panels"][-1]["fieldConfig"]["overrides"][0]["matcher"].update(
+        options="down"
+    ),
     "limit that the catalogue does not have": lambda d: defaults(d)["thresholds"]["steps"].append(
         {"color": "red", "value": 0.42}
     ),
