@@ -150,7 +150,7 @@ ANNOTATIONS = (
 )
 
 
-def annotations() -> Iterator[build.AnnotationQuery]:
+def marks() -> Iterator[build.AnnotationQuery]:
     for name, shade, expr, title, text, tags in ANNOTATIONS:
         query = prometheus.Dataquery().ref_id("Anno").expr(expand(expr, ("cluster",))).interval("1m").range()
         yield (
@@ -184,7 +184,7 @@ def render_board(board: Board, titles: dict[str, str]) -> dict[str, Any]:
         made.with_variable(query_variable(name, board.variables[:i]))
     for name, label, default in board.texts:
         made.with_variable(build.TextBoxVariable(name).label(label).default_value(default))
-    for annotation in annotations():
+    for annotation in marks():
         made.annotation(annotation)
     for key in board.links:
         link = build.DashboardLink(titles[key]).type(models.DashboardLinkType.LINK).url(f"/d/{uid(key)}")
