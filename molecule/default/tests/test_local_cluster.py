@@ -130,6 +130,14 @@ def test_node_has_namespaces_and_a_cgroup_of_its_own(host: Host, node: str) -> N
     assert f"/molecule/{node}/system.slice/kubelet.service" in groups
 
 
+@pytest.mark.skipif(Path("/sys/fs/cgroup/cgroup.controllers").exists(), reason="cgroup version 2 has one hierarchy")
+@pytest.mark.parametrize("service", [f"{node}-{program}" for node in NODES for program in ON_NODES])
+def test_service_is_in_its_cgroup_of_every_hierarchy(service: str) -> None:
+    """A group without processors refuses its processes, and they stay where runit was started."""
+    groups = [line.split(":")[2] for line in Path(f"/proc/{pid(service)}/cgroup").read_text().splitlines()]
+    assert all(group.startswith("/molecule/molecule-") for group in groups), groups
+
+
 def test_volume_has_the_size_of_its_claim(host: Host, volume: Path) -> None:
     size = int(host.check_output(f"stat -c %s {volume}.img"))
     assert size == 48 << 20
