@@ -40,8 +40,6 @@ from .worker import Cancellation, Host, execute
 INLINE = 8 * 1024  # bytes up to which a value travels inside the call that uses it
 FLUSH_SIZE = 500  # calls that go to the scheduler in one message
 FLUSH_DELAY = 0.004  # seconds that a call waits for company
-BUSY_DELAY = 0.05  # the same where the workers have enough to do: fewer, larger messages cost less
-BUSY = 200  # calls that have not ended
 CACHED_BYTES = 256 << 20  # values of the main program that are kept for the next call that uses them
 PATIENCE = 5.0
 PRIMITIVES = (int, float, bool, str, bytes, complex, tuple, list, dict, set, frozenset, object, type(None))
@@ -530,7 +528,7 @@ class Runtime:
         while not self.stopping:
             self.wake.wait()
             self.wake.clear()
-            time.sleep(BUSY_DELAY if len(self.pending) > BUSY else FLUSH_DELAY)
+            time.sleep(FLUSH_DELAY)
             try:
                 self.flush()
             except Exception as error:
