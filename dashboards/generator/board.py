@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from .panels import DATASOURCE, Panel, render
 from .query import expand
+
+# The SDK recommends the schema v2; docs/decisions/0004-dashboards.md says why it is not used yet.
+warnings.filterwarnings("ignore", message="Prefer using dashboardv2", category=DeprecationWarning)
 
 WIDTH = 24
 ALL = ".+"

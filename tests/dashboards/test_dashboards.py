@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.continuum.edge.plugins.module_utils.catalogue.promql import selectors
+
 from .conftest import DASHBOARDS, FILES, ROOT
-from .faults import faults
+from .faults import METRIC, faults, filled
 
 Json = dict[str, Any]
 BY_UID = {dashboard["uid"]: dashboard for dashboard in DASHBOARDS.values()}
@@ -48,6 +50,23 @@ def test_uids_are_stable() -> None:
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_nothing_is_wrong(name: str) -> None:
     assert faults(DASHBOARDS[name], BY_UID) == []
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_panels_without_data_say_why(name: str) -> None:
+    """Where all that a panel reads may be absent, the panel has a text for it."""
+    silent = [
+        panel["title"]
+        for panel in DASHBOARDS[name]["panels"]
+        if panel.get("targets")
+        and all(
+            METRIC[s.name].absent for t in panel["targets"] for s in selectors(filled(t["expr"])) if s.name in METRIC
+        )
+        and "vector(0)" not in json.dumps(panel["targets"])
+        and "ALERTS" not in json.dumps(panel["targets"])
+        and not panel["fieldConfig"]["defaults"].get("noValue")
+    ]
+    assert silent == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -179,6 +198,7 @@ def test_the_generator_refuses_an_unknown_record() -> None:
         expand("topk(10, node:cpu_usge:ratio)", ("cluster",))
 
 
+@pytest.mark.filterwarnings("ignore:Prefer using dashboardv2")
 def test_the_generator_refuses_an_uneven_line() -> None:
     from generator.board import placed, row
     from generator.panels import stat_
