@@ -18,7 +18,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from .panels import DATASOURCE, Panel, render
 from .query import expand
 
-# The SDK recommends the schema v2; docs/decisions/0004-dashboards.md says why it is not used yet.
+# The SDK recommends the schema v2; docs/decisions/0005-dashboards.md says why it is not used yet.
 warnings.filterwarnings("ignore", message="Prefer using dashboardv2", category=DeprecationWarning)
 
 WIDTH = 24
