@@ -26,7 +26,8 @@ class Reader:
         host, _, port = state.settings.redis.partition(":")
         self.client = client or redis.Redis(host, int(port or 6379), socket_timeout=5, socket_connect_timeout=2)
         self.state = state
-        self.fresh = True  # nothing was read since the numbers were stored
+        self.fresh = False  # nothing was counted since the numbers were stored
+        self.begun = False
         self.said = ""
         self.state_file: Path | None = None
         self.read_at = 0.0
@@ -35,7 +36,10 @@ class Reader:
         written = self.client.get(STATE)
         if written:
             self.state.load(written)
-        self.fresh = True
+        elif not self.begun:
+            # From now on there is a record to go back to; where it is missing, Redis has lost what it had.
+            self.client.set(STATE, self.state.dump())
+        self.fresh = self.begun = True
 
     def once(self) -> bool:
         """Read what is there, within a bound; whether there was anything."""

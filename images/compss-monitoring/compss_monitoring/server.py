@@ -67,9 +67,19 @@ class Monitor:
             pass
         self.state.end(found["status"], found["ended"])
         self.complete.set()
+        self.keep(found.get("results") or "")
         if not self.settings.keep_workers:
             threading.Thread(target=self.remove_workers, args=(found["status"],), daemon=True).start()
         return True
+
+    def keep(self, folder: str) -> None:
+        """Leave the last word with the results."""
+        path = Path(self.settings.results) / folder / "status.json"
+        if folder:
+            try:
+                path.write_text(json.dumps(self.state.status(), indent=1))
+            except OSError as error:
+                print(f"{path} could not be written: {error}", flush=True)
 
     def remove_workers(self, status: int) -> None:
         for wait in (0, 1, 2, 5, 10):

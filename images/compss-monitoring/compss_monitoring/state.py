@@ -160,14 +160,14 @@ class State:
             print(f"refused the event {str(entry)[:200]}: {error}", flush=True)
 
     def _event(self, event: dict[str, Any]) -> bool:
-        handler = self.HANDLERS.get(event.get("event"))  # type: ignore[arg-type]
-        if handler is None:
-            raise RefusedError(f"event is {event.get('event')!r}, expected one of {', '.join(self.HANDLERS)}")
-        run = event.get("run", "")
+        run, kind = event.get("run", ""), event.get("event")
         if not isinstance(run, str):
             raise RefusedError(f"run is {run!r}, expected a name")
         if run and self._known(run, count(event, "seq")):
             return False
+        handler = self.HANDLERS.get(kind) if isinstance(kind, str) else None
+        if handler is None:
+            raise RefusedError(f"event is {kind!r}, expected one of {', '.join(self.HANDLERS)}")
         handler(self, run, event)
         return True
 

@@ -1,0 +1,159 @@
+#!/usr/bin/python
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: application
+short_description: Wait for the end of a COMPSs application and tell how it ended
+version_added: 0.1.0
+author: The continuum.edge maintainers (@continuum-edge)
+description:
+  - Follows the run of a release of the chart C(compss), shows its progress, and returns its outcome once its master has
+    ended for good. Changes nothing.
+options:
+  name:
+    description: Name of the release.
+    type: str
+    required: true
+  namespace:
+    description: Its namespace.
+    type: str
+    required: true
+  port:
+    description: Port of the monitoring API.
+    type: int
+    default: 15000
+  timeout:
+    description: Seconds to wait at most. V(0) looks once.
+    type: int
+    default: 3600
+  patience:
+    description: Seconds after which an image that cannot be pulled is an error.
+    type: int
+    default: 60
+  kubeconfig:
+    description: Path of the kubeconfig.
+    type: path
+  context:
+    description: Context within it.
+    type: str
+requirements:
+  - kubernetes
+attributes:
+  check_mode:
+    description: Only looks, in check mode and without it.
+    support: full
+  diff_mode:
+    description: Changes nothing that could be shown.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Wait for an application
+  continuum.edge.application:
+    name: matmul
+    namespace: compss
+  register: run
+  failed_when: run.state != 'succeeded'
+"""
+
+RETURN = r"""
+state:
+  description: V(succeeded), V(failed), or V(running) where the time was up.
+  returned: success
+  type: str
+status:
+  description: Exit status of the application.
+  returned: where it has ended
+  type: int
+tasks:
+  description: Tasks by state, as last heard of.
+  returned: success
+  type: dict
+seconds:
+  description: How long the master ran.
+  returned: where it has ended
+  type: float
+attempts:
+  description: Number of masters that were started.
+  returned: success
+  type: int
+pod:
+  description: Name of the last master's pod.
+  returned: success
+  type: str
+node:
+  description: Its node.
+  returned: success
+  type: str
+log:
+  description: Last lines of its log.
+  returned: success
+  type: list
+  elements: str
+waiting:
+  description: Workers that have no place, and why.
+  returned: success
+  type: dict
+job:
+  description: Name of the run's Job.
+  returned: success
+  type: str
+application:
+  description: What the monitoring API says of the application, as last heard of.
+  returned: success
+  type: dict
+"""
+
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.continuum.edge.plugins.module_utils.progress import report
+
+try:
+    import kubernetes  # noqa: F401
+
+    from ansible_collections.continuum.edge.plugins.module_utils import application
+except ImportError:
+    application = None  # type: ignore[assignment]
+    IMPORT_ERROR = traceback.format_exc()
+else:
+    IMPORT_ERROR = ""
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "namespace": {"type": "str", "required": True},
+            "port": {"type": "int", "default": 15000},
+            "timeout": {"type": "int", "default": 3600},
+            "patience": {"type": "int", "default": 60},
+            "kubeconfig": {"type": "path"},
+            "context": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    if IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("kubernetes"), exception=IMPORT_ERROR)
+    parameters = module.params
+    try:
+        cluster = application.Cluster(parameters["kubeconfig"], parameters["context"], parameters["namespace"])
+        outcome = application.follow(
+            cluster,
+            parameters["name"],
+            parameters["port"],
+            parameters["timeout"],
+            parameters["patience"],
+            report,
+        )
+    except application.ApplicationError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **outcome)
+
+
+if __name__ == "__main__":
+    main()
