@@ -146,7 +146,7 @@ def steps(panel: Panel) -> list[models.Threshold]:
 
 
 def data_link(panel: Panel) -> list[Any]:
-    return [build.DashboardLink(f"Show {panel.title.lower()}").url(panel.link)] if panel.link else []
+    return [build.DashboardLink("Show details").url(panel.link)] if panel.link else []
 
 
 def color(mode: models.FieldColorModeId) -> build.FieldColor:

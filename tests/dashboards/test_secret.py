@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -29,8 +33,41 @@ def api() -> Iterator[client.CoreV1Api]:
         )
     api = client.CoreV1Api(config.new_client_from_config(kubeconfig))
     yield api
-    if any(n.metadata.name == PLACE for n in api.list_namespace().items):
+    with contextlib.suppress(client.ApiException):
         api.delete_namespace(PLACE)
+    while PLACE in [n.metadata.name for n in api.list_namespace().items]:
+        time.sleep(1)
+
+
+class Stand(BaseHTTPRequestHandler):
+    """The part of Grafana's API that the verification asks, for whoever knows the password."""
+
+    password = ""
+    datasource = 200
+
+    def do_GET(self) -> None:
+        known = f"Basic {base64.b64encode(f'admin:{self.password}'.encode()).decode()}" == self.headers["Authorization"]
+        answers: dict[str, tuple[int, Any]] = {
+            "/api/health": (200, {"database": "ok"}),
+            "/api/datasources/uid/prometheus/health": (self.datasource if known else 401, {"status": "OK"}),
+            "/api/search": (200 if known else 401, [{"uid": "door"}, {"uid": "gate"}]),
+        }
+        status, content = answers[self.path.partition("?")[0]]
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(content).encode())
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def grafana() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stand)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
 
 
 def play(book: str, *more: str, **variables: Any) -> str:
@@ -44,6 +81,7 @@ def play(book: str, *more: str, **variables: Any) -> str:
         "grafana_chart_repo": "",
         "grafana_chart_version": "",
         "grafana_dashboards_enabled": False,
+        "grafana_dashboards_dir": str(HERE / "site"),
         **variables,
     }
     arguments = ["-i", "inventories/local", "--tags", "grafana", "--skip-tags", "verify", "-e", json.dumps(given)]
@@ -58,9 +96,9 @@ def changed(output: str) -> int:
     return int(match[1])
 
 
-def test_password(api: client.CoreV1Api) -> None:
+def test_password(api: client.CoreV1Api, grafana: str) -> None:
     announced = play("site", "--check", "--diff")
-    assert changed(announced) == 3  # the data source, the Secret, the server: nothing is there, not even the namespace
+    assert changed(announced) == 3  # two releases and the Secret: nothing is there, not even the namespace
     assert PLACE not in [n.metadata.name for n in api.list_namespace().items]
 
     output = play("site", "--diff", "-vvv")
@@ -85,6 +123,16 @@ def test_password(api: client.CoreV1Api) -> None:
         assert word not in text
         assert encoded not in text
     assert "grafana-admin" in told[0]
+
+    # The verification asks with that password, and believes what it is told.
+    Stand.password = word
+    verified = play("verify", "-vvv", grafana_api_url=grafana)
+    assert changed(verified) == 0
+    assert word not in verified
+    assert "left out, not verified" not in verified
+    Stand.datasource = 500
+    with pytest.raises(AssertionError, match="Data source prometheus answers 500"):
+        play("verify", grafana_api_url=grafana)
 
     play("remove")
     left = [*api.list_namespaced_secret(PLACE).items, *api.list_namespaced_config_map(PLACE).items]
