@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.continuum.edge.plugins.module_utils.go_build import Builder, GoBuildError, Program
 
 GO = shutil.which("go") or "/usr/local/go/bin/go"

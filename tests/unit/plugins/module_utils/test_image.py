@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.continuum.edge.plugins.module_utils.image import ImageError, Recipe, Registry
 
 
