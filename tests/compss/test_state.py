@@ -68,6 +68,8 @@ def test_a_run_from_start_to_end() -> None:
     found = lines(state)
     assert found['compss_tasks{application="app",state="completed",task="a"}'] == 2
     assert found['compss_tasks{application="app",state="failed",task="b"}'] == 1
+    # Told before, so told to its end.
+    assert found['compss_tasks{application="app",state="pending",task="other"}'] == 0
     assert found['compss_task_duration_seconds_bucket{application="app",le="1.0",task="a",worker="w-0"}'] == 1
     assert found['compss_task_duration_seconds_count{application="app",task="a",worker="w-0"}'] == 2
     assert found['compss_task_duration_seconds_sum{application="app",task="a",worker="w-0"}'] == 5.5

@@ -81,7 +81,9 @@ labels:
 {{- $root := . -}}
 {{- $pools := list -}}
 {{- range $pool := prepend .Values.compss.pools (dict "name" "worker") -}}
-{{- $pool = mergeOverwrite (deepCopy $root.Values.compss.worker) $pool -}}
+{{- /* Room to grow is each pool's own. */ -}}
+{{- $max := ternary $root.Values.compss.worker.max ($pool.max | default 0) (eq $pool.name "worker") -}}
+{{- $pool = mergeOverwrite (deepCopy $root.Values.compss.worker) $pool (dict "max" $max) -}}
 {{- if lt ($pool.max | int) ($pool.number | int) -}}{{- $_ := set $pool "max" $pool.number -}}{{- end -}}
 {{- $cores := include "compss.cores" $pool.resources.cpu | float64 -}}
 {{- $units := $pool.computingUnits | default (max 1 (floor $cores)) | int -}}

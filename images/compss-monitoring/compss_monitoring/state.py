@@ -80,6 +80,7 @@ class Data:
     tasks: dict[str, Tasks] = field(default_factory=dict)
     pending: int = 0
     pending_names: dict[str, int] = field(default_factory=dict)
+    unnamed_pending: bool = False  # there have been some; a series that was told must come back to 0
     running: dict[str, Running] = field(default_factory=dict)
     durations: dict[tuple[str, str], Durations] = field(default_factory=dict)
     resubmissions: dict[str, int] = field(default_factory=dict)
@@ -252,6 +253,7 @@ class State:
         if not isinstance(names, dict):
             raise RefusedError(f"names is {names!r}, expected counts by name")
         self.data.pending = pending
+        self.data.unnamed_pending |= pending > 0 and not names
         self.data.pending_names = {}
         for name in names:
             task = self._task(name)
@@ -362,7 +364,7 @@ class State:
             mine = min(waiting, max(0, pending - row(name)["running"]))
             row(name)["pending"] = mine
             waiting -= mine
-        if waiting:
+        if waiting or self.data.unnamed_pending:
             row(OTHER)["pending"] += waiting
         return found
 
@@ -480,6 +482,7 @@ PLAIN = (
     "ended",
     "pending",
     "pending_names",
+    "unnamed_pending",
     "resubmissions",
     "accepted",
     "refused",

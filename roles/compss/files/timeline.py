@@ -68,7 +68,8 @@ def draw(length: int, bars: dict[Row, list[Bar]], tasks: dict[int, str], labels:
     scale = (WIDTH - LEFT - 20) / max(end - begin, 1)
     height = TOP + ROW * len(order) + 60
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"',
+        ' font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         f'<text x="{LEFT}" y="20">{sum(map(len, bars.values()))} tasks in {(end - begin) / 1e9:.3f} s</text>',
     ]
