@@ -27,7 +27,8 @@ QUIET = {
     'alertstate="firing"': "no alert fires",
     'machine=~"aarch64|arm.*"': "no node has an arm64 machine",
     "pod:restarts:increase": "no container was started again in the last hour",
-    "offset": "nothing was deployed, and no node came or went",
+    "changes(": "nothing was deployed",
+    "offset": "no node came or went",
 }
 
 

@@ -208,7 +208,7 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
         address = api("pod", "-n", NAMESPACE, "receive")["status"]["podIP"]
         apply(pod("send", nodes[0], folder, "send", f"{address}:9000", str(MB)))
         kubectl("wait", "-n", NAMESPACE, "pod", "--all", "--for=condition=Ready", "--timeout=120s")
-        time.sleep(75)  # until every record has its first figure
+        time.sleep(150)  # until every record, a minute behind, has a whole window
         measure(state)
         yield state
     finally:
