@@ -17,7 +17,7 @@ from .conftest import ROOT, program
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 SMALL = {"cpu": "400m", "memory": 0.4}
-INDEPENDENT = {"tasks": 120, "iterations": 2_000_000}
+INDEPENDENT = {"tasks": 120, "iterations": 4_000_000}
 
 
 class Site:
@@ -44,16 +44,16 @@ class Site:
         assert done.returncode == 0 or not check, done.stderr[:2000]
         return done
 
-    def install(self, release: str, app: str, **values: Any) -> None:
+    def install(self, release: str, script: str, **values: Any) -> None:
         worker = {"number": 2, "resources": SMALL, **values.pop("worker", {})}
-        source = (ROOT / "apps" / app / f"{app}.py").read_text()
+        source = (ROOT / "apps" / script / f"{script}.py").read_text()
         everything = {
             "engine": "dask",
             "compss": {"worker": worker, "master": {"workerTimeout": values.pop("patience", 120)}},
             "app": {
-                "context": {"file": f"{app}.py"},
+                "context": {"file": f"{script}.py"},
                 "params": values.pop("params", {}),
-                "source": {"files": {f"{app}.py": source}},
+                "source": {"files": {f"{script}.py": source}},
             },
             "image": {"pullPolicy": "Always"},
             "monitoring": {"image": {"pullPolicy": "Always"}},
@@ -128,7 +128,7 @@ def test_right_result_on_any_number_of_workers(site: Site, app: str, tasks: int,
 
 def test_hard_and_soft_placement(site: Site) -> None:
     nodes = len(json.loads(site.kubectl("get", "nodes", "-o", "json"))["items"])
-    few = {"cpu": "50m", "memory": 0.2}
+    few = {"cpu": "200m", "memory": 0.2}
     surplus = {"number": nodes + 1, "resources": few, "podAntiAffinityPreset": "hard"}
     site.install("place", "independent", worker=surplus, params={"tasks": 1, "iterations": 1}, patience=600)
     pending = site.until(
