@@ -114,8 +114,6 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 try:
-    import kubernetes  # noqa: F401
-
     from ansible_collections.continuum.edge.plugins.module_utils import application
 except ImportError:
     application = None  # type: ignore[assignment]
