@@ -107,19 +107,12 @@ application:
   type: dict
 """
 
-import traceback
+from importlib.util import find_spec
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.continuum.edge.plugins.module_utils import application
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
-
-try:
-    from ansible_collections.continuum.edge.plugins.module_utils import application
-except ImportError:
-    application = None  # type: ignore[assignment]
-    IMPORT_ERROR = traceback.format_exc()
-else:
-    IMPORT_ERROR = ""
 
 
 def main() -> None:
@@ -135,8 +128,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=IMPORT_ERROR)
+    if find_spec("kubernetes") is None:
+        module.fail_json(msg=missing_required_lib("kubernetes"))
     parameters = module.params
     try:
         cluster = application.Cluster(parameters["kubeconfig"], parameters["context"], parameters["namespace"])
