@@ -118,9 +118,10 @@ class Helm:
         """A call that talks to the cluster."""
         return self.call(*arguments, *self._access, timeout=timeout)
 
-    def status(self, spec: Spec) -> Json:
+    def status(self, spec: Spec, revision: int = 0) -> Json:
         """The release as the cluster has it, with its objects and their pods. Helm 3 gives them on request only."""
-        command = ("status", spec.name, "--namespace", spec.namespace, "--output", "json")
+        earlier = ("--revision", str(revision)) if revision else ()
+        command = ("status", spec.name, "--namespace", spec.namespace, "--output", "json", *earlier)
         state: Json = json.loads(self.cluster(*command))
         # Only then is it worth a call to ask which Helm it is; Helm 4 does not know the flag.
         if not (state.get("info") or {}).get("resources") and self.major == 3:
@@ -251,11 +252,17 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "continuum.edge" / "charts"
 
 
+def is_remote(spec: Spec) -> bool:
+    """Whether the chart has to be fetched: all but a path."""
+    if spec.repo or re.match(r"(oci|https?)://", spec.chart):
+        return True
+    return not Path(spec.chart).expanduser().exists() and bool(re.fullmatch(r"[\w.-]+/[\w.-]+", spec.chart))
+
+
 def locate(helm: Helm, spec: Spec, scratch: Path) -> str:
     """The chart as a path. A published version never changes, so it is downloaded once and kept."""
-    remote = spec.repo or re.match(r"(oci|https?)://", spec.chart)
-    path = Path(spec.chart).expanduser()
-    if not remote and (path.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", spec.chart)):
+    if not is_remote(spec):
+        path = Path(spec.chart).expanduser()
         if not path.exists():
             raise explain(HelmError(f"path {spec.chart} not found"), spec, helm)
         return str(path)
@@ -745,6 +752,26 @@ def _failure(
         parts.append(f"Not ready: {shorten(lacks, 6)}.")
     parts.append(f"Helm said: {text[:600]}")
     return ReleaseError(" ".join(parts))
+
+
+def at(helm: Helm, spec: Spec, revision: int) -> Release:
+    """An earlier revision of the release."""
+    try:
+        return _release(helm.status(spec, revision), {})
+    except HelmError as error:
+        raise ReleaseError(
+            f"Release {spec.name} in namespace {spec.namespace} has no revision {revision}: {_essence(str(error))}. "
+            f"`helm history {spec.name} --namespace {spec.namespace}` lists them."
+        ) from error
+
+
+def roll_back(helm: Helm, spec: Spec, revision: int) -> None:
+    """Deploys an earlier revision once more, and waits until it is ready."""
+    where = ["--namespace", spec.namespace, "--wait", "--timeout", spec.timeout]
+    try:
+        helm.cluster("rollback", spec.name, str(revision), *where, timeout=None)
+    except HelmError as error:
+        raise explain(error, spec, helm) from error
 
 
 def uninstall(helm: Helm, spec: Spec) -> None:

@@ -54,6 +54,10 @@ options:
     description:
       - Version of the chart. An exact version is downloaded once and kept below C(~/.cache/continuum.edge/charts).
     type: str
+  bundle:
+    description:
+      - Folder made by the playbook bundle. The chart is taken from it, whatever O(chart) and O(repo) name.
+    type: path
   values:
     description: Values for the chart. They replace those of the last revision as a whole.
     type: dict
@@ -80,9 +84,13 @@ options:
     description:
       - V(present) installs or upgrades the release.
       - V(absent) removes it and waits until its objects are gone. The namespace stays.
+      - V(rolled_back) deploys what O(revision) was, and waits until it is ready.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, rolled_back]
     default: present
+  revision:
+    description: What to roll back to, RV(previous) of the run that is to be undone. V(0) removes the release.
+    type: int
   kubeconfig:
     description: Path of the kubeconfig. Left to Helm where not given (E(KUBECONFIG), then C(~/.kube/config)).
     type: path
@@ -140,6 +148,11 @@ revision:
   returned: success
   type: int
   sample: 3
+previous:
+  description: Its revision before the run, 0 where there was none.
+  returned: success
+  type: int
+  sample: 2
 chart:
   description: Name and version of its chart.
   returned: success
@@ -189,9 +202,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 try:
-    from ansible_collections.continuum.edge.plugins.module_utils import release
-except ImportError:  # PyYAML is the only import of it that may be missing
-    release = None  # type: ignore[assignment]
+    from ansible_collections.continuum.edge.plugins.module_utils import bundle, release
+except ImportError:  # PyYAML is the only import of theirs that may be missing
+    bundle = release = None  # type: ignore[assignment]
     IMPORT_ERROR = traceback.format_exc()
 else:
     IMPORT_ERROR = ""
@@ -212,7 +225,8 @@ def outcome(found: release.Release | None, difference: release.Difference) -> di
 
 
 def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scratch: Path) -> dict[str, Any]:
-    chart = release.locate(helm, spec, scratch)
+    folder = module.params["bundle"]
+    chart = bundle.chart_in(Path(folder), spec) if folder else release.locate(helm, spec, scratch)
     values_file = str(scratch / "values.json")
     descriptor = os.open(values_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -255,7 +269,7 @@ def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scrat
         verb = "upgrading" if old else "installing"
         report(f"{verb} {spec.name} ({rendered.release.chart}), then waiting until it is ready")
         found = release.upgrade(helm, spec, chart, values_file, old, report)
-    result = {"changed": changed, **outcome(found, difference)}
+    result = {"changed": changed, "previous": old.revision if old else 0, **outcome(found, difference)}
     if module.check_mode and changed:
         result["status"] = "deployed"
     if module._diff:
@@ -266,12 +280,29 @@ def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scrat
 def absent(module: AnsibleModule, helm: release.Helm, spec: release.Spec) -> dict[str, Any]:
     old = release.deployed(helm, spec)
     if old is None:
-        return {"changed": False, **outcome(None, release.compare(None, None))}
+        return {"changed": False, "previous": 0, **outcome(None, release.compare(None, None))}
     difference = release.removal(old)
     if not module.check_mode:
         report(f"removing {spec.name}, then waiting until its objects are gone")
         release.uninstall(helm, spec)
-    result = {"changed": True, **outcome(None, difference)}
+    result = {"changed": True, "previous": old.revision, **outcome(None, difference)}
+    if module._diff:
+        result["diff"] = release.diffs(difference)
+    return result
+
+
+def rolled_back(module: AnsibleModule, helm: release.Helm, spec: release.Spec, revision: int) -> dict[str, Any]:
+    if revision == 0:
+        return absent(module, helm, spec)
+    earlier = release.at(helm, spec, revision)
+    old = release.deployed(helm, spec)
+    difference = release.compare(old, earlier)
+    changed = bool(difference)
+    if changed and not module.check_mode:
+        report(f"rolling {spec.name} back to revision {revision}, then waiting until it is ready")
+        release.roll_back(helm, spec, revision)
+    found = earlier if module.check_mode else release.deployed(helm, spec)
+    result = {"changed": changed, "previous": old.revision if old else 0, **outcome(found, difference)}
     if module._diff:
         result["diff"] = release.diffs(difference)
     return result
@@ -285,18 +316,20 @@ def main() -> None:
             "chart": {"type": "str"},
             "repo": {"type": "str"},
             "version": {"type": "str"},
+            "bundle": {"type": "path"},
             # Kept out of the system log as a whole; out of the output only what is secret, see below.
             "values": {"type": "dict", "default": {}, "no_log": True},
             "create_namespace": {"type": "bool", "default": True},
             "timeout": {"type": "str", "default": "5m"},
             "rollback_on_failure": {"type": "bool", "default": True},
             "replace_chart": {"type": "bool", "default": False},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "absent", "rolled_back"], "default": "present"},
+            "revision": {"type": "int"},
             "kubeconfig": {"type": "path"},
             "context": {"type": "str"},
             "helm": {"type": "str", "default": "helm"},
         },
-        required_if=[("state", "present", ["chart"])],
+        required_if=[("state", "present", ["chart"]), ("state", "rolled_back", ["revision"])],
         supports_check_mode=True,
     )
     if IMPORT_ERROR:
@@ -323,14 +356,20 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="release-", dir=module.tmpdir) as scratch:
             if parameters["state"] == "present":
                 result = present(module, helm, spec, Path(scratch))
+            elif parameters["state"] == "rolled_back":
+                result = rolled_back(module, helm, spec, parameters["revision"])
             else:
                 result = absent(module, helm, spec)
     except release.HelmMissingError as error:
         if not module.check_mode:
             module.fail_json(msg=str(error), invocation=invocation)
         module.warn(f"{error} What release {spec.name} would change cannot be shown before that.")
-        result = {"changed": parameters["state"] == "present", **outcome(None, release.compare(None, None))}
-    except release.ReleaseError as error:
+        result = {
+            "changed": parameters["state"] == "present",
+            "previous": 0,
+            **outcome(None, release.compare(None, None)),
+        }
+    except (bundle.BundleError, release.ReleaseError) as error:
         module.fail_json(msg=str(error), invocation=invocation)
     module.exit_json(invocation=invocation, **result)
 

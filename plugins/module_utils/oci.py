@@ -1,0 +1,318 @@
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+"""Container images between registries and an OCI image layout, over the registries' HTTP API: no Docker, no skopeo."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+MANIFESTS = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+# Who reads the layout finds an image by one of these.
+NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
+CHUNK = 1 << 20
+
+
+class OciError(Exception):
+    """What was found, what was expected, what to do."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A name of an image, in full."""
+
+    host: str
+    repository: str
+    tag: str = ""
+    digest: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        name, _, digest = text.partition("@")
+        name, tag = (name.rpartition(":")[0], name.rpartition(":")[2]) if ":" in name.rpartition("/")[2] else (name, "")
+        host, slash, repository = name.partition("/")
+        if not slash or not re.search(r"[.:]|^localhost$", host):
+            host, repository = "docker.io", name
+        if host == "docker.io" and "/" not in repository:
+            repository = f"library/{repository}"
+        return cls(host, repository, tag or ("" if digest else "latest"), digest)
+
+    def __str__(self) -> str:
+        tag, digest = f":{self.tag}" if self.tag else "", f"@{self.digest}" if self.digest else ""
+        return f"{self.host}/{self.repository}{tag}{digest}"
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Blobs are often elsewhere, at an address that is signed: the registry's token has no business there."""
+
+    def redirect_request(self, req: Any, *arguments: Any) -> Any:
+        if req.get_method() not in ("GET", "HEAD"):
+            return None
+        return urllib.request.Request(arguments[-1], method=req.get_method())  # noqa: S310 # what the registry names
+
+
+@dataclass
+class Registry:
+    """A registry, spoken to over plain HTTP if ``insecure``."""
+
+    host: str
+    insecure: bool = False
+    tokens: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def open(self, method: str, path: str, headers: Mapping[str, str] | None = None, data: Any = None) -> HTTPResponse:
+        """The answer to a request below /v2/, or to a full address that the registry gave."""
+        host = "registry-1.docker.io" if self.host == "docker.io" else self.host
+        url = path if "://" in path else f"{'http' if self.insecure else 'https'}://{host}/v2/{path}"
+        scope = re.sub(r"/(manifests|blobs)/.*", "", path)
+        opener = urllib.request.build_opener(_Redirects)
+        for attempt in (1, 2):
+            token = self.tokens.get(scope)
+            allowed = {"Authorization": token} if token and "://" not in path else {}
+            request = urllib.request.Request(url, data, {**(headers or {}), **allowed}, method=method)  # noqa: S310
+            try:
+                answer: HTTPResponse = opener.open(request, timeout=60)
+                return answer
+            except urllib.error.HTTPError as error:
+                if error.code == 401 and attempt == 1:
+                    self.tokens[scope] = self._authorize(error.headers.get("WWW-Authenticate", ""))
+                    continue
+                raise
+            except OSError as error:
+                raise OciError(
+                    f"Registry {self.host} does not answer: {error}. Expected it at {url.partition('/v2/')[0]}."
+                ) from error
+        raise AssertionError("unreachable")
+
+    def _authorize(self, challenge: str) -> str:
+        kind, _, rest = challenge.partition(" ")
+        known = _credentials(self.host)
+        if kind.lower() == "basic" and known:
+            return f"Basic {known}"
+        asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        if kind.lower() != "bearer" or "realm" not in asked:
+            raise OciError(f"Registry {self.host} wants credentials. Expected some for it in ~/.docker/config.json.")
+        query = urllib.parse.urlencode({key: asked[key] for key in ("service", "scope") if key in asked})
+        headers = {"Authorization": f"Basic {known}"} if known else {}
+        request = urllib.request.Request(f"{asked['realm']}?{query}", headers=headers)  # noqa: S310 # the registry's own
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            given = json.load(answer)
+        return f"Bearer {given.get('token') or given.get('access_token')}"
+
+    def manifest(self, repository: str, reference: str) -> tuple[bytes, str]:
+        """A manifest or an index as it is, and its media type."""
+        try:
+            headers = {"Accept": ", ".join(INDEXES + MANIFESTS)}
+            with self.open("GET", f"{repository}/manifests/{reference}", headers) as answer:
+                content = answer.read()
+                kind = answer.headers.get_content_type()
+        except urllib.error.HTTPError as error:
+            raise OciError(
+                f"Registry {self.host} answers {error.code} for {repository}:{reference}. Expected that image there."
+            ) from error
+        if reference.startswith("sha256:") and digest_of(content) != reference:
+            raise OciError(f"Registry {self.host} gives something else for {repository}@{reference}.")
+        return content, kind
+
+    def has(self, path: str) -> str | None:
+        """The digest of what is there, None where nothing is."""
+        try:
+            with self.open("HEAD", path, {"Accept": ", ".join(INDEXES + MANIFESTS)}) as answer:
+                return str(answer.headers.get("Docker-Content-Digest", ""))
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+            raise OciError(f"Registry {self.host} answers {error.code} for {path}.") from error
+
+
+def _credentials(host: str) -> str | None:
+    """What `docker login` or `podman login` has kept for a registry, as it goes into a header."""
+    for folder in (os.environ.get("DOCKER_CONFIG"), Path.home() / ".docker"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            auths = json.loads((Path(folder or "") / "config.json").read_text())["auths"]
+            for name in (host, f"https://{host}", *(["https://index.docker.io/v1/"] if host == "docker.io" else [])):
+                if name in auths:
+                    return str(auths[name]["auth"])
+    return None
+
+
+def dump(value: Json) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+# The layout
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A folder in the form of the OCI image layout."""
+
+    folder: Path
+
+    def blob(self, digest: str) -> Path:
+        return self.folder / "blobs" / digest.replace(":", "/")
+
+    def index(self) -> list[Json]:
+        """A descriptor for each image."""
+        manifests: list[Json] = json.loads((self.folder / "index.json").read_text())["manifests"]
+        return manifests
+
+    def images(self) -> dict[str, Json]:
+        """The descriptors by the names of the images."""
+        return {image["annotations"][NAMES[0]]: image for image in self.index()}
+
+    def read(self, digest: str) -> Json:
+        content: Json = json.loads(self.blob(digest).read_bytes())
+        return content
+
+    def store(self, content: bytes) -> str:
+        digest = digest_of(content)
+        path = self.blob(digest)
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".partial")
+            partial.write_bytes(content)
+            partial.replace(path)
+        return digest
+
+    def write(self, images: Mapping[str, Json]) -> None:
+        """The index of the layout, and nothing that it does not lead to."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}\n')
+        manifests = [{**image, "annotations": dict.fromkeys(NAMES, name)} for name, image in sorted(images.items())]
+        index = {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": manifests}
+        (self.folder / "index.json").write_text(dump(index))
+        used = {self.blob(digest) for image in images.values() for digest, _ in self.walk(image)}
+        for path in (self.folder / "blobs").rglob("*"):
+            if path.is_file() and path not in used:
+                path.unlink()
+
+    def walk(self, image: Json) -> Iterator[tuple[str, Json]]:
+        """Everything that an image consists of, what is referred to before what refers to it: digest and descriptor."""
+        content = self.read(image["digest"])
+        for part in content.get("manifests") or ():
+            yield from self.walk(part)
+        for part in [*([content["config"]] if "config" in content else []), *(content.get("layers") or ())]:
+            yield part["digest"], part
+        yield image["digest"], image
+
+
+def pull(registry: Registry, repository: str, reference: str, architectures: list[str], layout: Layout) -> Json:
+    """Bring an image for some architectures into the layout. Returns its descriptor."""
+    content, kind = registry.manifest(repository, reference)
+    if kind in INDEXES:
+        index: Json = json.loads(content)
+        wanted = _chosen(index["manifests"], architectures, f"{repository}:{reference}")
+        # Under its digest an image is only whole.
+        if reference.startswith("sha256:"):
+            wanted = index["manifests"]
+        for part in wanted:
+            _pull_manifest(registry, repository, part["digest"], layout)
+        if wanted != index["manifests"]:
+            content = json.dumps({**index, "manifests": wanted}, indent=2).encode()
+    else:
+        _pull_manifest(registry, repository, reference, layout)
+        architecture = layout.read(json.loads(content)["config"]["digest"]).get("architecture")
+        if [architecture] != architectures:
+            raise OciError(
+                f"Image {repository}:{reference} of {registry.host} is for {architecture} alone. "
+                f"Expected {', '.join(architectures)} (bundle_architectures)."
+            )
+    return {"mediaType": kind, "digest": layout.store(content), "size": len(content)}
+
+
+def _chosen(manifests: list[Json], architectures: list[str], name: str) -> list[Json]:
+    platforms = [(part.get("platform") or {}) for part in manifests]
+    found = [platform.get("architecture") for platform in platforms if platform.get("os") == "linux"]
+    if missing := [each for each in architectures if each not in found]:
+        raise OciError(
+            f"Image {name} is for {', '.join(map(str, found))}. Expected {', '.join(missing)} (bundle_architectures)."
+        )
+    return [
+        part
+        for part, platform in zip(manifests, platforms, strict=True)
+        if platform.get("os") == "linux" and platform.get("architecture") in architectures
+    ]
+
+
+def _pull_manifest(registry: Registry, repository: str, reference: str, layout: Layout) -> None:
+    content, _ = registry.manifest(repository, reference)
+    manifest = json.loads(content)
+    for part in [*([manifest["config"]] if "config" in manifest else []), *(manifest.get("layers") or ())]:
+        _pull_blob(registry, repository, part["digest"], layout)
+    layout.store(content)
+
+
+def _pull_blob(registry: Registry, repository: str, digest: str, layout: Layout) -> None:
+    path = layout.blob(digest)
+    if path.is_file():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    found = hashlib.sha256()
+    try:
+        with registry.open("GET", f"{repository}/blobs/{digest}") as answer, partial.open("wb") as file:
+            while chunk := answer.read(CHUNK):
+                found.update(chunk)
+                file.write(chunk)
+    except urllib.error.HTTPError as error:
+        raise OciError(f"Registry {registry.host} answers {error.code} for blob {digest} of {repository}.") from error
+    if f"sha256:{found.hexdigest()}" != digest:
+        partial.unlink()
+        raise OciError(f"Registry {registry.host} gives something else for blob {digest} of {repository}.")
+    partial.replace(path)
+
+
+def push(registry: Registry, repository: str, tag: str, layout: Layout, image: Json) -> bool:
+    """Put an image of the layout into a registry. Returns whether it was not there."""
+    if registry.has(f"{repository}/manifests/{tag}") == image["digest"]:
+        return False
+    for digest, part in layout.walk(image):
+        kind = part.get("mediaType", "")
+        if kind in INDEXES + MANIFESTS:
+            name = tag if digest == image["digest"] else digest
+            _send(registry, "PUT", f"{repository}/manifests/{name}", layout.blob(digest), kind)
+        elif registry.has(f"{repository}/blobs/{digest}") is None:
+            with _send(registry, "POST", f"{repository}/blobs/uploads/") as answer:
+                location = urllib.parse.urljoin(answer.url, answer.headers["Location"])
+            separator = "&" if "?" in location else "?"
+            target = f"{location}{separator}digest={digest}"
+            # The path that it stands for, so that the registry's token goes along.
+            target = target.partition("/v2/")[2] if urllib.parse.urlsplit(target).netloc == registry.host else target
+            _send(registry, "PUT", target, layout.blob(digest), "application/octet-stream")
+    return True
+
+
+def _send(registry: Registry, method: str, path: str, file: Path | None = None, kind: str = "") -> HTTPResponse:
+    headers = {"Content-Type": kind, "Content-Length": str(file.stat().st_size)} if file else {"Content-Length": "0"}
+    try:
+        if file is None:
+            return registry.open(method, path, headers, b"")
+        # Opened again where the registry asks for a token first.
+        return registry.open(method, path, headers, file.read_bytes())
+    except urllib.error.HTTPError as error:
+        detail = error.read(300).decode(errors="replace").strip()
+        raise OciError(f"Registry {registry.host} refuses {method} {path}: {error.code} {detail}") from error
