@@ -116,6 +116,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         },
         "scraped often": {"scrape": {"interval": "5s"}},
         "a claim of one's own": {"prometheus": {"persistence": {"existingClaim": "mine"}, "retention": {"size": ""}}},
+        "rules of one's own": {"prometheus": {"existingRules": "mine"}},
         "no jobs": {
             "scrape": {
                 job: {"enabled": False}

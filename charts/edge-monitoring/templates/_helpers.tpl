@@ -165,3 +165,76 @@ spec:
 {{- end -}}
 {{- $names | uniq | sortAlpha | toJson -}}
 {{- end -}}
+
+{{/* What Prometheus reads, and its check before an upgrade, which has a configuration of its own.
+     The volumes take (list $ "" or "-check"). */}}
+{{- define "em.prometheusMounts" -}}
+- {name: config, mountPath: /etc/prometheus/config, readOnly: true}
+- {name: rules, mountPath: /etc/prometheus/rules, readOnly: true}
+- {name: targets, mountPath: /etc/prometheus/targets, readOnly: true}
+{{- range .Values.fileSd }}
+{{- if .configMap }}
+- {name: file-sd-{{ .job }}, mountPath: /etc/prometheus/file_sd/{{ .job }}, readOnly: true}
+{{- end }}
+{{- end }}
+{{- range .Values.prometheus.secrets }}
+- {name: secret-{{ . }}, mountPath: /etc/prometheus/secrets/{{ . }}, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "em.prometheusVolumes" -}}
+{{- $root := first . -}}
+{{- $check := last . -}}
+- name: config
+  configMap: {name: {{ include "em.name" (list $root "server") }}{{ $check }}}
+- name: rules
+  configMap: {name: {{ $root.Values.prometheus.existingRules | default (include "em.name" (list $root "rules")) }}}
+- name: targets
+  configMap: {name: {{ include "em.name" (list $root "targets") }}}
+{{- range $root.Values.fileSd }}
+{{- if .configMap }}
+- name: file-sd-{{ .job }}
+  configMap: {name: {{ .configMap }}, optional: true}
+{{- end }}
+{{- end }}
+{{- range $root.Values.prometheus.secrets }}
+- name: secret-{{ . }}
+  secret: {secretName: {{ . }}}
+{{- end }}
+{{- end -}}
+
+{{/* The data of the ConfigMap of its configuration. */}}
+{{- define "em.prometheusConfig" -}}
+prometheus.yml: |
+  global:
+    scrape_interval: {{ .Values.scrape.interval }}
+    {{- with .Values.scrape.timeout }}
+    scrape_timeout: {{ . }}
+    {{- end }}
+    evaluation_interval: {{ .Values.scrape.interval }}
+    external_labels:
+      {{- merge (dict "cluster" .Values.cluster) .Values.prometheus.externalLabels | toYaml | nindent 6 }}
+  rule_files:
+    - /etc/prometheus/rules/*.yml
+  scrape_configs:
+    {{- include "em.scrapeConfigs" . | nindent 4 }}
+  {{- with .Values.prometheus.alertmanagers }}
+  alerting:
+    alertmanagers:
+      - static_configs:
+          - targets:
+              {{- toYaml . | nindent 14 }}
+  {{- end }}
+  {{- with .Values.prometheus.remoteWrite }}
+  remote_write:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if .Values.prometheus.otlp.enabled }}
+  otlp:
+    promote_resource_attributes:
+      {{- toYaml .Values.prometheus.otlp.promoteResourceAttributes | nindent 6 }}
+  storage:
+    tsdb:
+      out_of_order_time_window: {{ .Values.prometheus.otlp.outOfOrderTimeWindow }}
+  {{- end }}
+{{- end -}}
