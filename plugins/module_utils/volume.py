@@ -1,0 +1,396 @@
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+"""The content of a volume, to a file and back, through a pod that mounts it. Its image needs a tar, no more."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import hashlib
+import re
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+Json = dict[str, Any]
+
+CHUNK = 1 << 18
+WAIT = 2.0
+# Every file system that has been made for a volume has one, which only root reads.
+TAR_OUT = ["/bin/tar", "-cf", "-", "--exclude=./lost+found", "-C"]
+TAR_IN = ["/bin/tar", "-xf", "-", "-C"]
+
+
+class VolumeError(Exception):
+    """What was found, what was expected, what to do."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What runs on the volume, and stops running where its replicas are none."""
+
+    api_version: str
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+class Cluster(Protocol):
+    """What is asked of the API."""
+
+    namespace: str
+
+    def get(self, api_version: str, kind: str, name: str) -> Json | None: ...
+    def pods(self) -> list[Json]: ...
+    def create(self, obj: Json) -> None: ...
+    def delete(self, api_version: str, kind: str, name: str) -> None: ...
+    def scale(self, workload: Workload, replicas: int) -> None: ...
+    def read(self, pod: str, container: str, command: list[str]) -> Iterator[bytes]: ...
+    def write(self, pod: str, container: str, command: list[str], content: Iterator[bytes]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A container that has the volume, and where."""
+
+    pod: Json
+    container: Json
+    path: str
+
+
+def mounted(cluster: Cluster, claim: str) -> Mount:
+    """The pod that runs on the volume."""
+    for pod in using(cluster, claim):
+        [volume] = [each["name"] for each in pod["spec"]["volumes"] if _claim(each) == claim]
+        for container in pod["spec"]["containers"]:
+            for mount in container.get("volumeMounts") or ():
+                if mount["name"] == volume and pod.get("status", {}).get("phase") == "Running":
+                    return Mount(pod, container, mount["mountPath"])
+    raise VolumeError(
+        f"No running pod in namespace {cluster.namespace} mounts the claim {claim}. Expected the one that it belongs "
+        "to: run playbooks/site.yml first."
+    )
+
+
+def using(cluster: Cluster, claim: str) -> list[Json]:
+    return [pod for pod in cluster.pods() if any(_claim(each) == claim for each in pod["spec"].get("volumes") or ())]
+
+
+def _claim(volume: Json) -> str:
+    return str((volume.get("persistentVolumeClaim") or {}).get("claimName", ""))
+
+
+def until(ready: Callable[[], bool], timeout: float, otherwise: str) -> None:
+    deadline = time.monotonic() + timeout
+    while not ready():
+        if time.monotonic() > deadline:
+            raise VolumeError(f"{otherwise} within {timeout:.0f} s.")
+        time.sleep(WAIT)
+
+
+# To a file
+
+
+def save(cluster: Cluster, claim: str, archive: Path, guard: Guard | None, attempts: int = 3) -> str:
+    """From the pod that runs on the volume, while it runs. Returns the digest of the archive."""
+    mount = mounted(cluster, claim)
+    for _ in range(attempts):
+        before = guard.state() if guard else ""
+        digest = _save(cluster, mount, archive)
+        if not guard or guard.state() == before:
+            return digest
+    archive.unlink()
+    raise VolumeError(
+        f"The files of claim {claim} were rearranged during each of {attempts} attempts to copy them. Run this later."
+    )
+
+
+def save_stopped(cluster: Cluster, claim: str, archive: Path, workload: Workload, timeout: float) -> str:
+    """With nothing running on the volume, so that the copy is whole whatever writes to it."""
+    mount = mounted(cluster, claim)
+    with stopped(cluster, claim, workload, timeout), keeper(cluster, mount, claim, timeout) as helper:
+        return _save(cluster, helper, archive)
+
+
+def _save(cluster: Cluster, mount: Mount, archive: Path) -> str:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    partial = archive.with_name(f".{archive.name}.partial")
+    name, container = mount.pod["metadata"]["name"], mount.container["name"]
+    try:
+        with partial.open("wb") as file, gzip.GzipFile(fileobj=file, mode="wb", mtime=0, compresslevel=1) as zipped:
+            for chunk in cluster.read(name, container, [*TAR_OUT, mount.path, "."]):
+                zipped.write(chunk)
+        digest = _digest(partial)
+        partial.replace(archive)
+    finally:
+        partial.unlink(missing_ok=True)
+    sums_of(archive).write_text(f"{digest}  {archive.name}\n")
+    return digest
+
+
+@dataclass(frozen=True)
+class Guard:
+    """An address whose lines tell whether files were rearranged meanwhile."""
+
+    url: str
+    lines: str
+
+    def state(self) -> str:
+        try:
+            with urllib.request.urlopen(self.url, timeout=20) as answer:  # noqa: S310 # the inventory's own
+                text = answer.read().decode()
+        except OSError as error:
+            raise VolumeError(
+                f"{self.url} does not answer: {error}. Expected what runs on the volume there."
+            ) from error
+        found = re.findall(self.lines, text, re.MULTILINE)
+        if not found:
+            raise VolumeError(f"{self.url} has no line {self.lines}. Expected what runs on the volume.")
+        return "\n".join(found)
+
+
+# From a file
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sums_of(archive: Path) -> Path:
+    """The digest lies beside the archive, as sha256sum writes it."""
+    return archive.with_name(f"{archive.name}.sha256")
+
+
+def check(archive: Path) -> str:
+    """Refuse an archive that is not as it was saved."""
+    try:
+        expected = sums_of(archive).read_text().split()[0]
+        found = _digest(archive)
+    except (OSError, IndexError) as error:
+        raise VolumeError(
+            f"There is no backup {archive}, or no digest beside it: {error}. Expected what playbooks/backup.yml made."
+        ) from error
+    if found != expected:
+        raise VolumeError(f"Backup {archive} is damaged: its digest is {found}, not {expected}. Nothing was changed.")
+    return found
+
+
+def restore(cluster: Cluster, claim: str, archive: Path, workload: Workload, timeout: float) -> None:
+    """Into a new volume in the place of the one that is there."""
+    check(archive)
+    mount = mounted(cluster, claim)
+    with stopped(cluster, claim, workload, timeout):
+        renew(cluster, claim, timeout)
+        with keeper(cluster, mount, claim, timeout) as helper, gzip.open(archive) as content:
+            chunks = iter(lambda: content.read(CHUNK), b"")
+            cluster.write(helper.pod["metadata"]["name"], helper.container["name"], [*TAR_IN, helper.path], chunks)
+
+
+@contextmanager
+def stopped(cluster: Cluster, claim: str, workload: Workload, timeout: float) -> Iterator[None]:
+    """Nothing runs on the volume. Whatever happens meanwhile, afterwards it runs again."""
+    found = cluster.get(workload.api_version, workload.kind, workload.name)
+    if found is None:
+        raise VolumeError(f"There is no {workload} in namespace {cluster.namespace}. Run playbooks/site.yml first.")
+    replicas = int(found["spec"].get("replicas", 1)) or 1
+    cluster.scale(workload, 0)
+    try:
+        until(lambda: not using(cluster, claim), timeout, f"{workload} did not stop")
+        yield
+    finally:
+        cluster.scale(workload, replicas)
+
+    def ready() -> bool:
+        pods = using(cluster, claim)
+        return bool(pods) and all(
+            any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions") or ())
+            for pod in pods
+        )
+
+    until(ready, timeout, f"{workload} did not become ready again")
+
+
+def renew(cluster: Cluster, claim: str, timeout: float) -> None:
+    """The same claim with an empty volume."""
+    old = cluster.get("v1", "PersistentVolumeClaim", claim)
+    if old is None:
+        raise VolumeError(f"There is no claim {claim} in namespace {cluster.namespace}.")
+    given = re.compile(r"(pv|volume)\.(beta\.)?kubernetes\.io/")
+    metadata = old["metadata"]
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if not given.match(key)}
+    new = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": claim,
+            "namespace": cluster.namespace,
+            "labels": metadata.get("labels") or {},
+            "annotations": annotations,
+        },
+        "spec": {key: value for key, value in old["spec"].items() if key != "volumeName"},
+    }
+    cluster.delete("v1", "PersistentVolumeClaim", claim)
+    gone = lambda: cluster.get("v1", "PersistentVolumeClaim", claim) is None  # noqa: E731
+    until(gone, timeout, f"The claim {claim} did not go")
+    cluster.create(new)
+
+
+@contextmanager
+def keeper(cluster: Cluster, mount: Mount, claim: str, timeout: float) -> Iterator[Mount]:
+    """A pod like the one that ran on the volume, which does nothing."""
+    name = f"{claim[:50]}-backup"
+    spec = mount.pod["spec"]
+    keep = ("image", "imagePullPolicy", "securityContext", "resources")
+    [volume] = [each for each in spec["volumes"] if _claim(each) == claim]
+    container = {
+        **{key: copy.deepcopy(mount.container[key]) for key in keep if key in mount.container},
+        "name": "keeper",
+        # There may be no other program that waits: an archive that never comes.
+        "command": [*TAR_IN, mount.path],
+        "stdin": True,
+        "volumeMounts": [each for each in mount.container["volumeMounts"] if each["name"] == volume["name"]],
+    }
+    same = ("securityContext", "nodeSelector", "tolerations", "imagePullSecrets", "affinity")
+    cluster.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": name,
+                "namespace": cluster.namespace,
+                "labels": {"app.kubernetes.io/name": "backup", "app.kubernetes.io/managed-by": "continuum.edge"},
+            },
+            "spec": {
+                **{key: copy.deepcopy(spec[key]) for key in same if key in spec},
+                "restartPolicy": "Never",
+                "automountServiceAccountToken": False,
+                "terminationGracePeriodSeconds": 0,
+                "containers": [container],
+                "volumes": [volume],
+            },
+        }
+    )
+
+    def running() -> bool:
+        return ((cluster.get("v1", "Pod", name) or {}).get("status") or {}).get("phase") == "Running"
+
+    try:
+        until(running, timeout, f"Pod {name} did not start")
+        pod = cluster.get("v1", "Pod", name) or {}
+        yield Mount(pod, container, mount.path)
+    finally:
+        cluster.delete("v1", "Pod", name)
+        until(lambda: cluster.get("v1", "Pod", name) is None, timeout, f"Pod {name} did not go")
+
+
+# The API
+
+
+class Api:
+    """A cluster, through the Python client."""
+
+    def __init__(self, kubeconfig: str | None, context: str | None, namespace: str) -> None:
+        from kubernetes import config, dynamic
+
+        self.namespace = namespace
+        try:
+            self._client = config.new_client_from_config(kubeconfig, context)  # type: ignore[no-untyped-call]
+            self._dynamic = dynamic.DynamicClient(self._client)  # type: ignore[no-untyped-call]
+        except Exception as error:  # the client has an exception of its own for each way not to get there
+            raise VolumeError(f"The Kubernetes API does not answer: {error}. Check kubeconfig and context.") from error
+
+    def _resource(self, api_version: str, kind: str) -> Any:
+        return self._dynamic.resources.get(api_version=api_version, kind=kind)
+
+    def get(self, api_version: str, kind: str, name: str) -> Json | None:
+        from kubernetes.client import ApiException
+
+        try:
+            found: Json = self._resource(api_version, kind).get(name=name, namespace=self.namespace).to_dict()
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise VolumeError(f"The Kubernetes API refuses {kind} {name}: {error.status} {error.reason}.") from error
+        return found
+
+    def pods(self) -> list[Json]:
+        found: list[Json] = self._resource("v1", "Pod").get(namespace=self.namespace).to_dict()["items"]
+        return found
+
+    def create(self, obj: Json) -> None:
+        self._resource(obj["apiVersion"], obj["kind"]).create(body=obj, namespace=self.namespace)
+
+    def delete(self, api_version: str, kind: str, name: str) -> None:
+        self._resource(api_version, kind).delete(name=name, namespace=self.namespace)
+
+    def scale(self, workload: Workload, replicas: int) -> None:
+        self._resource(workload.api_version, workload.kind).patch(
+            name=workload.name,
+            namespace=self.namespace,
+            body={"spec": {"replicas": replicas}},
+            content_type="application/merge-patch+json",
+        )
+
+    @contextmanager
+    def _exec(self, pod: str, container: str, command: list[str], *, stdin: bool) -> Iterator[Any]:
+        from kubernetes import client
+        from kubernetes.stream import stream
+
+        connection = stream(
+            client.CoreV1Api(self._client).connect_get_namespaced_pod_exec,
+            pod,
+            self.namespace,
+            container=container,
+            command=command,
+            stdin=stdin,
+            stdout=True,
+            stderr=True,
+            _preload_content=False,
+            binary=True,
+        )
+        # It would keep all that it has seen.
+        connection._all.write = lambda _: None
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @staticmethod
+    def _ended(connection: Any, command: list[str], errors: bytes) -> None:
+        if code := connection.returncode:
+            raise VolumeError(
+                f"{' '.join(command)} ended with {code}: {errors.decode(errors='replace').strip()[:500]}. "
+                "Expected an image with a tar."
+            )
+
+    def read(self, pod: str, container: str, command: list[str]) -> Iterator[bytes]:
+        errors = b""
+        with self._exec(pod, container, command, stdin=False) as connection:
+            while connection.is_open():
+                connection.update(timeout=30)
+                if connection.peek_stdout():
+                    yield connection.read_stdout()
+                if connection.peek_stderr():
+                    errors += connection.read_stderr()
+            self._ended(connection, command, errors)
+
+    def write(self, pod: str, container: str, command: list[str], content: Iterator[bytes]) -> None:
+        errors = b""
+        with self._exec(pod, container, command, stdin=True) as connection:
+            for chunk in content:
+                if not connection.is_open():
+                    break
+                connection.write_stdin(chunk)
+            # tar ends with the archive, not with its standard input.
+            while connection.is_open():
+                connection.update(timeout=30)
+                if connection.peek_stderr():
+                    errors += connection.read_stderr()
+            self._ended(connection, command, errors)
