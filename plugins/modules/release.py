@@ -236,7 +236,7 @@ def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scrat
         # There is nothing to compare with, and nobody to show it to.
         report(f"installing {spec.name} ({Path(chart).name}), then waiting until it is ready")
         found = release.upgrade(helm, spec, chart, values_file, None, report)
-        return {"changed": True, **outcome(found, release.compare(None, found))}
+        return {"changed": True, "previous": 0, **outcome(found, release.compare(None, found))}
 
     # Both at once: on a release that is up to date, nothing else is left to do.
     with ThreadPoolExecutor(1) as pool:
