@@ -156,7 +156,9 @@ def test_results_folder(script: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_folders_are_numbered(script: Path, tmp_path: Path) -> None:
     for _ in range(2):
         assert (
-            run(script, options=("--lang=python", "-d", "-g", "-t", "--scheduler=any", "--project=p.xml")).returncode
+            run(
+                script, options=("--lang=python", "-d", "--graph=true", "--project=p.xml", "--tracing", "-g", "-t")
+            ).returncode
             == 0
         )
     assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["my_app.py_01", "my_app.py_02"]
@@ -196,7 +198,7 @@ def test_wall_clock(script: Path) -> None:
 
 def test_missing_script(tmp_path: Path) -> None:
     ended = runcompss(f"--log_dir={tmp_path}", str(tmp_path / "none.py"))
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "none.py: no such file" in ended.stderr
 
 

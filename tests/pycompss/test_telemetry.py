@@ -174,6 +174,12 @@ def test_application_tells_redis(redis: tuple[str, Any], tmp_path: Path) -> None
     kinds = [event["event"] for event in events]
     assert kinds.count("end") == 20
     assert kinds.count("deadline") == 1
+    # A deadline that was kept is told, too: of a script's own nobody else knows.
+    assert {event["deadline"] for event in events if event["event"] == "end"} == {0.1}
+    totals = [event for event in events if event["event"] == "tasks"]
+    assert all(event["names"] == ({"work": event["pending"]} if event["pending"] else {}) for event in totals)
+    assert totals[-1]["pending"] == 0
+    assert max(event["pending"] for event in totals) > 0
     assert [event["state"] for event in events if event["event"] == "run"] == ["started", "ended"]
     assert [event["worker"] for event in events if event["event"] == "worker"] == ["local0"]
     slow = next(event for event in events if event["event"] == "deadline")

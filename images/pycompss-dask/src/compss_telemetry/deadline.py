@@ -53,13 +53,18 @@ class Deadlines:
     def from_environment(cls) -> Deadlines:
         return cls.parse(os.environ.get(ENVIRONMENT, ""))
 
+    def of(self, name: str) -> dict[str, float]:
+        """The deadline of a task, empty where it has none."""
+        limit = self.limits.get(name) or declared.get(name)
+        return {"deadline": limit[0], "jitter": limit[1]} if limit else {}
+
     def check(self, name: str, duration: float) -> dict[str, float] | None:
         """The deadline that `duration` misses, if it does."""
-        limit = self.limits.get(name) or declared.get(name)
-        if limit is None or duration <= limit[0] + limit[1]:
+        limit = self.of(name)
+        if not limit or duration <= limit["deadline"] + limit["jitter"]:
             return None
         self.missed[name] = self.missed.get(name, 0) + 1
-        return {"deadline": limit[0], "jitter": limit[1]}
+        return limit
 
 
 # What the decorators of the script say.

@@ -5,9 +5,9 @@ An event is one JSON object. Its `event` is one of
   worker    worker, state (joined, left), computing_units, time
   start     id, name, worker, slot, time: only of tasks that run for a while, to tell what runs now
   end       id, name, worker, slot, start, time, duration, attempt, state (COMPLETED, FAILED, CANCELED, IGNORED):
-            exactly one for each task
-  deadline  as `end`, with deadline and jitter in seconds: the task ran longer than both together
-  tasks     ended, pending: running totals
+            exactly one for each task; where the task has a deadline, also deadline and jitter in seconds
+  deadline  as `end`: the task ran longer than its deadline and its jitter together
+  tasks     ended, pending: running totals; names: those pending, by name
 Times are seconds since 1970. Each event also has `run`, which is the application's run, and `seq`, which counts up
 within it: an event that comes twice, because Redis took it and did not answer in time, is known by them.
 """

@@ -40,8 +40,10 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--lang", default="python", choices=["python"], help="language of the application")
     parser.add_argument("-d", "--debug", action="store_true", help="log more")
-    parser.add_argument("-g", "--graph", nargs="?", const="true", help="the graph is always written")
-    parser.add_argument("-t", "--tracing", nargs="?", const="true", help="the trace is always written")
+    # Values after a space would take the script for one: COMPSs knows them after an equals sign alone.
+    for letter, name, what in (("g", "graph", "graph"), ("t", "tracing", "trace")):
+        names = (f"-{letter}", f"--{name}", f"--{name}=true", f"--{name}=false")
+        parser.add_argument(*names, action="store_true", help=f"the {what} is always written")
     parser.add_argument("--log_level", default="info", choices=["trace", "debug", "info", "api", "off"])
     parser.add_argument("--log_dir", default="~/.COMPSs", help="folder of the results folders")
     parser.add_argument("--specific_log_dir", help="the results folder itself")
@@ -123,7 +125,9 @@ class Application:
         self.arguments = arguments
         self.script = Path(options.script).resolve()
         if not self.script.is_file():
-            raise SystemExit(f"runcompss: {options.script}: no such file")
+            # As wrong arguments: trying again would not help.
+            print(f"runcompss: {options.script}: no such file", file=sys.stderr)
+            raise SystemExit(2)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.folder = results_folder(options.log_dir, options.specific_log_dir, self.script)
         self.results = Results(self.folder, self.script.name, options.monitoring / 1000)

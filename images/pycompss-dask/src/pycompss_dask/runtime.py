@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,6 +144,9 @@ class Runtime:
         self.batch: list[tuple[Node, Any, Annotations]] = []
         self.helping: list[Node] = []
         self.pending: dict[int, Node] = {}
+        # By name. Each is written by one thread: what is pending is their difference.
+        self.submitted_names: Counter[str] = Counter()
+        self.ended_names: Counter[str] = Counter()
         self.groups: dict[str, Group] = {}
         self.open_groups: list[str] = []
         self.ungrouped: str | None = None
@@ -290,6 +293,7 @@ class Runtime:
         node.inputs = tuple(building.nodes)
         node.groups = call.groups
         self.pending[call.task] = node
+        self.submitted_names[call.name] += 1
         for name in call.groups:
             self.groups[name].pending.add(call.task)
         task = Task(node.key, execute, call, *[TaskRef(dependency.key) for dependency in building.nodes])
@@ -611,7 +615,10 @@ class Runtime:
                         waiting.append(node)
                 self.helping = waiting
         self.results.counts(self.ended, len(self.pending))
-        events.append({"event": "tasks", "ended": self.ended, "pending": len(self.pending), "time": time.time()})
+        names = {name: count - self.ended_names[name] for name, count in list(self.submitted_names.items())}
+        names = {name: count for name, count in names.items() if count}
+        totals = {"ended": self.ended, "pending": sum(names.values()), "names": names}
+        events.append({"event": "tasks", **totals, "time": time.time()})
         self.sink.send(events)
         with self.changed:
             self.changed.notify_all()
@@ -637,10 +644,11 @@ class Runtime:
             "state": "FAILED" if state == "RAISED" else state,
             "attempt": labels,
             "slot": record["slot"],
+            **self.sink.deadlines.of(node.name),
         }
         events.append(event)
-        if state not in ("CANCELED",) and (missed := self.sink.deadlines.check(node.name, duration)):
-            events.append({**event, **missed, "event": "deadline"})
+        if state != "CANCELED" and self.sink.deadlines.check(node.name, duration):
+            events.append({**event, "event": "deadline"})
         message = record.get("message", "")
         if state in ("CANCELED", "FAILED"):
             self.cancelled.add(number)
@@ -659,6 +667,7 @@ class Runtime:
         for name in node.groups:
             self.groups[name].pending.discard(number)
         del self.pending[number]
+        self.ended_names[node.name] += 1
         if record.get("fatal"):
             printed = bytes(record.get("err") or b"").decode(errors="replace").strip()
             self._fail(f"task {number} ({node.name}) failed on {record['worker']}: {message}\n{printed}".strip())
