@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 Object = dict[str, Any]
 LABEL = "app.kubernetes.io/name=compss,app.kubernetes.io/instance={},app.kubernetes.io/component={}"
@@ -27,7 +27,7 @@ class Api(Protocol):
 
 
 class Cluster:
-    """The calls of the Kubernetes API that following needs."""
+    """The calls of the Kubernetes API that following an application, and fetching its results, need."""
 
     def __init__(self, kubeconfig: str | None, context: str | None, namespace: str) -> None:
         from kubernetes import client, config
@@ -41,23 +41,67 @@ class Cluster:
         self.core = client.CoreV1Api(self.client)
         self.namespace = namespace
 
-    def _call(self, function: Callable[..., Any], **arguments: Any) -> list[Object]:
+    def _call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Object:
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
         try:
-            answer: Any = function(self.namespace, _preload_content=False, _request_timeout=15, **arguments)
-            return list(json.loads(answer.data)["items"])
+            answer: Any = function(*arguments, _preload_content=False, _request_timeout=15, **named)
+            return dict(json.loads(answer.data))
         except ApiException as error:
-            raise ApplicationError(f"the cluster answers {error.status} {error.reason}") from error
+            if error.status == 404:
+                return {}
+            text = f"the cluster answers {error.status} {error.reason}: {message(error.body)}"
+            raise ApplicationError(text.rstrip(": ")) from error
         except HTTPError as error:
             raise ApplicationError(f"the cluster does not answer: {error}") from error
 
     def jobs(self, selector: str) -> list[Object]:
-        return self._call(self.batch.list_namespaced_job, label_selector=selector)
+        return list(self._call(self.batch.list_namespaced_job, self.namespace, label_selector=selector)["items"])
 
     def pods(self, selector: str) -> list[Object]:
-        return self._call(self.core.list_namespaced_pod, label_selector=selector)
+        return list(self._call(self.core.list_namespaced_pod, self.namespace, label_selector=selector)["items"])
+
+    def pod(self, name: str) -> Object:
+        """A pod, empty where there is none."""
+        return self._call(self.core.read_namespaced_pod, name, self.namespace)
+
+    def create_pod(self, definition: Object) -> None:
+        self._call(self.core.create_namespaced_pod, self.namespace, definition)
+
+    def delete_pod(self, name: str) -> None:
+        self._call(self.core.delete_namespaced_pod, name, self.namespace, grace_period_seconds=0)
+
+    def execute(self, pod: str, command: list[str], output: IO[bytes]) -> None:
+        """Run a command in a pod, and write its standard output to a file."""
+        from kubernetes.client import ApiException
+        from kubernetes.stream import stream
+
+        try:
+            answer: Any = stream(
+                self.core.connect_get_namespaced_pod_exec,
+                pod,
+                self.namespace,
+                command=command,
+                stdin=False,
+                stdout=True,
+                stderr=True,
+                tty=False,
+                binary=True,
+                _preload_content=False,
+            )
+        except ApiException as error:
+            raise ApplicationError(f"{pod} runs no command: {error.reason}") from error
+        complaint = b""
+        while answer.is_open():
+            answer.update(timeout=15)
+            output.write(answer.read_stdout(timeout=0))
+            complaint += answer.read_stderr(timeout=0)
+        output.write(answer.read_stdout(timeout=0))
+        complaint += answer.read_stderr(timeout=0)
+        if answer.returncode != 0:
+            text = complaint.decode(errors="replace").strip()
+            raise ApplicationError(f"{command[0]} ended with status {answer.returncode} in {pod}: {text[-500:]}")
 
     def log(self, pod: str, lines: int) -> list[str]:
         from kubernetes.client import ApiException
@@ -82,6 +126,14 @@ class Cluster:
         except (ApiException, HTTPError, ValueError):
             return {}
         return dict(found) if isinstance(found, dict) else {}
+
+
+def message(body: Any) -> str:
+    """What an answer of the API says of an error."""
+    try:
+        return str(json.loads(body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return ""
 
 
 def terminated(pod: Object) -> Object | None:
@@ -143,6 +195,7 @@ def follow(
 ) -> Object:
     deadline = clock() + timeout
     stuck_since: float | None = None
+    homeless_since: float | None = None
     status: Object = {}
     said: set[str] = set()
     last = ""
@@ -156,7 +209,10 @@ def follow(
     while True:
         jobs = api.jobs(LABEL.format(name, "master"))
         if not jobs:
-            raise ApplicationError(f"release {name} has no Job: expected an installed release of the chart compss")
+            raise ApplicationError(
+                f"release {name} has no Job: expected an installed release of the chart compss whose master is one."
+                " A Deployment has no end to wait for (compss_wait: false)."
+            )
         job = max(jobs, key=lambda item: item["metadata"]["creationTimestamp"])
         masters = sorted(
             (
@@ -169,7 +225,13 @@ def follow(
         ended = {c["type"]: c for c in job.get("status", {}).get("conditions", ()) if c["status"] == "True"}
         status = api.status(name, port) or status
         waiting = {}
-        for pod in api.pods(LABEL.format(name, "worker")):
+        # Those of an earlier run may still be on their way out.
+        workers = [
+            pod
+            for pod in api.pods(LABEL.format(name, "worker"))
+            if pod["metadata"]["name"].startswith(f"{job['metadata']['name']}-")
+        ]
+        for pod in workers:
             reason, text = obstacle(pod)
             if reason:
                 waiting[pod["metadata"]["name"]] = text
@@ -183,7 +245,7 @@ def follow(
             "pod": masters[-1]["metadata"]["name"] if masters else "",
             "node": masters[-1]["spec"].get("nodeName", "") if masters else "",
             "waiting": waiting,
-            "job": job["metadata"]["name"],
+            "job": job,
             "application": status,
         }
         end = terminated(masters[-1]) if masters else None
@@ -197,6 +259,11 @@ def follow(
             return outcome
         if "Failed" in ended:
             raise ApplicationError(f"Job {job['metadata']['name']} failed: {ended['Failed'].get('message', '')}")
+        if "Complete" in ended and not end:
+            # Somebody removed its pod.
+            took = stamp(job["status"]["completionTime"]) - stamp(job["status"]["startTime"])
+            outcome.update(state="succeeded", status=0, seconds=took, log=[])
+            return outcome
         if masters and not end:
             reason, text = obstacle(masters[-1])
             if reason:
@@ -211,6 +278,13 @@ def follow(
                 say(progress(status))
         elif end:
             say(f"{outcome['pod']} ended with status {end['exitCode']}; the Job starts another one")
+        placed = [pod for pod in workers if pod.get("spec", {}).get("nodeName")]
+        homeless_since = None if placed or not waiting else homeless_since if homeless_since is not None else clock()
+        if homeless_since is not None and not end and clock() - homeless_since >= patience:
+            raise ApplicationError(
+                f"{name}: no worker finds a node: {next(iter(waiting.values()))} Expected a node that has what a worker"
+                " asks for: ask for less, or wait for it longer (compss_patience)."
+            )
         if clock() >= deadline:
             outcome["log"] = api.log(outcome["pod"], 20) if masters else []
             return outcome

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: application
-short_description: Wait for the end of a COMPSs application and tell how it ended
+short_description: Wait for the end of a COMPSs application, tell how it ended, and fetch its results
 version_added: 0.1.0
 author: The continuum.edge maintainers (@continuum-edge)
 description:
   - Follows the run of a release of the chart C(compss), shows its progress, and returns its outcome once its master has
-    ended for good. Changes nothing.
+    ended for good.
+  - Changes nothing on the cluster. The results come through a pod that reads their volume and goes again.
 options:
   name:
     description: Name of the release.
@@ -30,9 +31,14 @@ options:
     type: int
     default: 3600
   patience:
-    description: Seconds after which an image that cannot be pulled is an error.
+    description: Seconds after which it is an error that an image cannot be pulled, or that no worker finds a node.
     type: int
     default: 60
+  folder:
+    description:
+      - Folder of this machine that gets the results once the application has ended, well or not. Results of an earlier
+        cluster under the same name move aside.
+    type: path
   kubeconfig:
     description: Path of the kubeconfig.
     type: path
@@ -43,10 +49,10 @@ requirements:
   - kubernetes
 attributes:
   check_mode:
-    description: Only looks, in check mode and without it.
+    description: Only looks; fetches nothing.
     support: full
   diff_mode:
-    description: Changes nothing that could be shown.
+    description: There is nothing to show of results.
     support: none
 """
 
@@ -55,6 +61,7 @@ EXAMPLES = r"""
   continuum.edge.application:
     name: matmul
     namespace: compss
+    folder: ~/compss-results/matmul
   register: run
   failed_when: run.state != 'succeeded'
 """
@@ -69,11 +76,11 @@ status:
   returned: where it has ended
   type: int
 tasks:
-  description: Tasks by state, as last heard of.
+  description: Tasks by state, from the results where they are here, else as last heard of.
   returned: success
   type: dict
 seconds:
-  description: How long the master ran.
+  description: How long the application ran, from the start of its master to its end.
   returned: where it has ended
   type: float
 attempts:
@@ -102,16 +109,21 @@ job:
   returned: success
   type: str
 application:
-  description: What the monitoring API says of the application, as last heard of.
+  description: What the monitoring API said of the application, from the results or as last heard of.
   returned: success
   type: dict
+folder:
+  description: Folder with the results on this machine; empty where there are none.
+  returned: where O(folder) is given and the application has ended
+  type: str
 """
 
 from importlib.util import find_spec
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.continuum.edge.plugins.module_utils import application
+from ansible_collections.continuum.edge.plugins.module_utils import application, results
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 
@@ -123,6 +135,7 @@ def main() -> None:
             "port": {"type": "int", "default": 15000},
             "timeout": {"type": "int", "default": 3600},
             "patience": {"type": "int", "default": 60},
+            "folder": {"type": "path"},
             "kubeconfig": {"type": "path"},
             "context": {"type": "str"},
         },
@@ -141,9 +154,21 @@ def main() -> None:
             parameters["patience"],
             report,
         )
+        job, changed = outcome["job"], False
+        outcome["job"] = job["metadata"]["name"]
+        if parameters["folder"] and outcome["state"] != "running" and not module.check_mode:
+            found = results.fetch(cluster, parameters["name"], job, Path(parameters["folder"]), report)
+            changed = found["fetched"]
+            outcome["folder"] = found["results"]
+            if found["run"]:
+                outcome["seconds"] = found["run"]["ended"] - found["run"]["started"]
+            if found["application"]:
+                outcome["application"], outcome["tasks"] = found["application"], found["application"]["totals"]
     except application.ApplicationError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **outcome)
+    except OSError as error:
+        module.fail_json(msg=f"the results cannot be written: {error}")
+    module.exit_json(changed=changed, **outcome)
 
 
 if __name__ == "__main__":
