@@ -7,8 +7,8 @@ inventory ?= inventories/local
 help:  ## Show these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
 
-up:  ## Make the cluster on this machine, and install everything on it (as root)
-	./bootstrap --local-cluster && ansible-playbook playbooks/local_cluster.yml playbooks/site.yml -i $(inventory)
+up:  ## Make the cluster on this machine, install everything on it, and run an application (as root)
+	./bootstrap --local-cluster && ansible-playbook $(addprefix playbooks/,local_cluster.yml site.yml run.yml) -i $(inventory)
 
 test:  ## Run every test: linters, unit, property, rule and chart tests, then the cluster's (as root)
 	./bootstrap --dev --local-cluster && tests/run
