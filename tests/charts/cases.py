@@ -88,7 +88,55 @@ EVERYTHING: dict[str, Any] = {
     },
 }
 
+APPLICATION: dict[str, Any] = {
+    "fullnameOverride": "mine",
+    "image": {"repository": "registry.example/app", "tag": "7"},
+    "imagePullSecrets": [{"name": "pull"}],
+    "commonLabels": {"team": "edge"},
+    "app": {"params": {"size": 4}, "args": ["more"], "source": {"git": {"repository": "https://example/app.git"}}},
+    "compss": {
+        "master": {
+            "volume": {"localPath": "/data/results", "node": "edge-1"},
+            "timeLimit": 600,
+            "env": {"A": "b"},
+            "nodeSelector": {"a": "b"},
+            "tolerations": [{"operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+            "priorityClassName": "high",
+            "podAnnotations": {"a": "b"},
+        },
+        "worker": {
+            "number": 1,
+            "max": 3,
+            "labels": {"tier": "work"},
+            "resources": {"cpu": "1500m", "memory": 0.5},
+            "memoryType": "Non-volatile",
+            "podAntiAffinityPreset": "hard",
+            "otherApplicationsPreset": "soft",
+            "podAnnotations": {"a": "b"},
+        },
+        "pools": [{"name": "arm", "number": 2, "architecture": "arm64", "resources": {"cpu": 4, "memory": 8}}],
+    },
+    "deadlines": {"multiply": {"seconds": 2.5, "jitter": 0.5}},
+    "monitoring": {"discovery": "ServiceMonitor"},
+    "networkPolicy": {"from": [{"podSelector": {}}]},
+}
+
 CASES: dict[str, dict[str, dict[str, Any]]] = {
+    "compss": {
+        "defaults": {},
+        "dask": {"engine": "dask"},
+        "everything": APPLICATION,
+        "everything dask": {**APPLICATION, "engine": "dask"},
+        "stream": {"engine": "dask", "compss": {"master": {"kind": "Deployment"}}},
+        "bare": {
+            "engine": "dask",
+            "monitoring": {"enabled": False},
+            "results": {"enabled": False},
+            "networkPolicy": {"enabled": False},
+            "podDisruptionBudget": {"enabled": False},
+        },
+    },
     "edge-monitoring": {
         "defaults": {},
         "everything": EVERYTHING,

@@ -41,9 +41,11 @@ def template(helm: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
     """Run `helm template` of a chart of this collection with some values; nothing is said about its success."""
     file = tmp_path_factory.mktemp("values") / "values.yaml"
 
-    def run(chart: str, values: dict[str, Any], namespace: str = "monitoring") -> subprocess.CompletedProcess[str]:
+    def run(
+        chart: str, values: dict[str, Any], namespace: str = "monitoring", name: str = "test"
+    ) -> subprocess.CompletedProcess[str]:
         file.write_text(yaml.safe_dump(values), encoding="utf-8")
-        command = [helm, "template", "test", str(ROOT / "charts" / chart), "-n", namespace, "-f", str(file)]
+        command = [helm, "template", name, str(ROOT / "charts" / chart), "-n", namespace, "-f", str(file)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     return run
@@ -53,8 +55,10 @@ def template(helm: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
 def render(template: Callable[..., subprocess.CompletedProcess[str]]) -> Render:
     """Render a chart into its objects; hooks are among them."""
 
-    def run(chart: str, values: dict[str, Any] | None = None, namespace: str = "monitoring") -> Objects:
-        done = template(chart, values or {}, namespace)
+    def run(
+        chart: str, values: dict[str, Any] | None = None, namespace: str = "monitoring", name: str = "test"
+    ) -> Objects:
+        done = template(chart, values or {}, namespace, name)
         assert done.returncode == 0, f"helm template {chart} failed: {done.stderr}"
         return [document for document in yaml.safe_load_all(done.stdout) if document]
 

@@ -1,0 +1,226 @@
+"""What only the chart compss has: runs, pools, the XML files of COMPSs, arguments of the script."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from .cases import APPLICATION, CASES
+from .conftest import Objects
+from .test_charts import Template, pods
+
+Render = Callable[..., Objects]
+
+
+@pytest.fixture
+def application_template(template: Template) -> Template:
+    return partial(template, "compss")
+
+
+@pytest.fixture
+def application(render: Render) -> Render:
+    return partial(render, "compss")
+
+
+def one(objects: Objects, kind: str, ending: str = "") -> dict[str, Any]:
+    (found,) = [o for o in objects if o["kind"] == kind and o["metadata"]["name"].endswith(ending)]
+    return found
+
+
+def master(objects: Objects) -> dict[str, Any]:
+    """The master's container."""
+    job = next(o for o in objects if o["kind"] in ("Job", "Deployment") and "helm.sh/hook" not in str(o["metadata"]))
+    (found,) = job["spec"]["template"]["spec"]["containers"]
+    return dict(found)
+
+
+def configuration(objects: Objects) -> dict[str, str]:
+    return next(o["data"] for o in objects if o["kind"] == "ConfigMap" and "project.xml" in o["data"])
+
+
+def test_the_token_is_in_the_monitoring_container_alone(application: Render) -> None:
+    for _, spec in pods(application({"engine": "dask"})):
+        for container in [*spec.get("initContainers", ()), *spec["containers"]]:
+            mounts = [mount["name"] for mount in container.get("volumeMounts", ())]
+            assert ("token" in mounts) == (container["name"] == "monitoring")
+
+
+def test_xml_says_what_the_pods_are(application: Render) -> None:
+    objects = application(APPLICATION)
+    project = ElementTree.fromstring(configuration(objects)["project.xml"].encode())  # noqa: S314
+    resources = ElementTree.fromstring(configuration(objects)["resources.xml"].encode())  # noqa: S314
+    names = [node.get("Name") for node in project.findall("ComputeNode")]
+    assert names == [node.get("Name") for node in resources.findall("ComputeNode")]
+    wanted = []
+    for item in objects:
+        if item["kind"] != "StatefulSet":
+            continue
+        pool = item["metadata"]["name"].rpartition("-")[2]
+        room = {"worker": 3, "arm": 2}[pool]
+        wanted += [f"{item['metadata']['name']}-{number}.mine-workers" for number in range(room)]
+        assert item["spec"]["serviceName"] == "mine-workers"
+        spec = item["spec"]["template"]["spec"]
+        described = next(n for n in resources if n.get("Name", "").startswith(item["metadata"]["name"]))
+        assert spec["nodeSelector"]["kubernetes.io/arch"] == described.findtext("Processor/Architecture")
+        limits = spec["containers"][0]["resources"]["limits"]
+        assert limits["memory"] == f"{float(described.findtext('Memory/Size') or 0) * 1024:.0f}Mi"
+        assert described.findtext("Processor/ComputingUnits") == {"worker": "1", "arm": "4"}[pool]
+        assert described.findtext("Memory/Type") == "Non-volatile"
+    assert sorted(names) == sorted(wanted)
+    for node in resources:
+        ports = node.find("Adaptors/Adaptor/Ports")
+        assert ports is not None
+        assert [child.text for child in ports] == ["43001", "43002", "2222"]
+
+
+# What the schemas of COMPSs 3.3 allow of what the chart writes, by element: its children, which of them must be there,
+# and whether their order counts. A text is one of these types.
+TEXT, INTEGER, NUMBER = "[^<]+", "[0-9]+", "[0-9]+([.][0-9]+)?"
+SCHEMAS: dict[str, dict[str, tuple[str, str, bool] | str]] = {
+    "project.xml": {
+        "Project": ("MasterNode ComputeNode", "MasterNode", False),
+        "MasterNode": ("", "", False),
+        "ComputeNode": ("InstallDir WorkingDir User Application", "InstallDir WorkingDir", False),
+        "Application": ("AppDir Pythonpath", "", False),
+        **dict.fromkeys(("InstallDir", "WorkingDir", "User", "AppDir", "Pythonpath"), TEXT),
+    },
+    "resources.xml": {
+        "ResourcesList": ("ComputeNode", "", False),
+        "ComputeNode": ("Processor Memory Adaptors", "Processor Adaptors", False),
+        "Processor": ("ComputingUnits Architecture", "ComputingUnits", False),
+        "Memory": ("Size Type", "Size", False),
+        "Adaptors": ("Adaptor", "Adaptor", True),
+        "Adaptor": ("SubmissionSystem Ports", "SubmissionSystem Ports", False),
+        "SubmissionSystem": ("Interactive", "", False),
+        "Interactive": ("", "", False),
+        "Ports": ("MinPort MaxPort SpawnerPort", "MinPort MaxPort", True),
+        **dict.fromkeys(("ComputingUnits", "MinPort", "MaxPort", "SpawnerPort"), INTEGER),
+        **dict.fromkeys(("Architecture", "Type"), TEXT),
+        "Size": NUMBER,
+    },
+}
+NAMED = {"ComputeNode", "Processor", "Adaptor"}
+
+
+def conforms(node: ElementTree.Element, schema: dict[str, tuple[str, str, bool] | str]) -> None:
+    allowed = schema[node.tag]
+    assert node.keys() == (["Name"] if node.tag in NAMED else [])
+    if isinstance(allowed, str):
+        assert len(node) == 0
+        assert re.fullmatch(allowed, node.text or ""), f"{node.tag} is {node.text!r}"
+        return
+    children = [child.tag for child in node]
+    assert set(children) <= set(allowed[0].split()), node.tag
+    assert set(allowed[1].split()) <= set(children), node.tag
+    if allowed[2]:
+        assert children == [name for name in allowed[0].split() if name in children]
+    for child in node:
+        conforms(child, schema)
+
+
+@pytest.mark.parametrize("case", CASES["compss"])
+@pytest.mark.parametrize("file", SCHEMAS)
+def test_xml_is_what_the_schemas_of_compss_ask_for(application: Render, file: str, case: str) -> None:
+    text = configuration(application(CASES["compss"][case]))[file]
+    conforms(ElementTree.fromstring(text.encode()), SCHEMAS[file])  # noqa: S314
+
+
+def test_params_reach_the_script_as_they_are(application: Render) -> None:
+    params = {"big": 1000000, "text": "a b \"c\" 'd' $HOME $(id) `x` ; rm", "flag": True, "share": 0.5}
+    found = master(application({"engine": "dask", "app": {"params": params, "args": ["x y", 3]}}))["args"]
+    assert found[found.index("/app/matmul.py") + 1 :] == [
+        *("--big", "1000000", "--flag", "true", "--share", "0.5", "--text"),
+        # Kubernetes reads $$( as $(, and expands nothing.
+        params["text"].replace("$(", "$$("),  # type: ignore[attr-defined]
+        *("x y", "3"),
+    ]
+
+
+@pytest.mark.parametrize(("preset", "hard", "soft"), [("hard", 1, 0), ("soft", 0, 1), ("none", 0, 0)])
+def test_placement(application: Render, preset: str, hard: int, soft: int) -> None:
+    values = {"engine": "dask", "compss": {"worker": {"podAntiAffinityPreset": preset}}}
+    spec = one(application(values), "StatefulSet")["spec"]["template"]["spec"]
+    rules = spec.get("affinity", {}).get("podAntiAffinity", {})
+    assert len(rules.get("requiredDuringSchedulingIgnoredDuringExecution", ())) == hard
+    assert len(rules.get("preferredDuringSchedulingIgnoredDuringExecution", ())) == soft
+
+
+def test_other_values_are_another_run(application: Render) -> None:
+    def run(values: dict[str, Any]) -> str:
+        return str(one(application({"engine": "dask", **values}), "StatefulSet", "worker")["metadata"]["name"])
+
+    assert run({}) == run({})
+    assert len({run({}), run({"run": "2"}), run({"app": {"params": {"a": 1}}})}) == 3
+
+
+def test_ports_of_the_network_policies(application: Render) -> None:
+    for engine in ("compss", "dask"):
+        objects = application({"engine": engine})
+        found = {
+            item["metadata"]["name"]: [port["port"] for rule in item["spec"]["ingress"] for port in rule["ports"]]
+            for item in objects
+            if item["kind"] == "NetworkPolicy"
+        }
+        assert found == {
+            "test-master": [43100, 43001, 43002, 49049, 6379, "http-metrics"],
+            "test-worker": [2222, 43001, 43002, 49049],
+        }
+
+
+def test_the_role_allows_the_workers_of_this_run_and_no_more(application: Render) -> None:
+    objects = application({"engine": "dask"})
+    assert one(objects, "Role")["rules"] == [
+        {
+            "apiGroups": ["apps"],
+            "resources": ["statefulsets/scale"],
+            "resourceNames": [one(objects, "StatefulSet")["metadata"]["name"]],
+            "verbs": ["patch"],
+        },
+        {
+            "apiGroups": ["batch"],
+            "resources": ["jobs"],
+            "resourceNames": [one(objects, "StatefulSet")["metadata"]["name"].removesuffix("-worker")],
+            "verbs": ["get"],
+        },
+    ]
+
+
+def test_no_secret_is_rendered(application: Render) -> None:
+    for values in CASES["compss"].values():
+        assert not [o for o in application(values) if o["kind"] == "Secret"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"engine": "spark"}, "engine"),
+        ({"compss": {"worker": {"nubmer": 1}}}, "nubmer"),
+        ({"compss": {"worker": {"number": 0}}}, "expected at least one"),
+        ({"compss": {"worker": {"number": "two"}}}, "number"),
+        ({"compss": {"worker": {"resources": {"cpu": 1, "memory": "2Gi"}}}}, "memory"),
+        ({"compss": {"pools": [{"name": "a"}, {"name": "a"}]}}, "two pools"),
+        ({"compss": {"pools": [{"name": "worker"}]}}, "pools"),
+        ({"compss": {"master": {"volume": {"localPath": "/data"}}}}, "expected both"),
+        ({"app": {"source": {"files": {"other.py": ""}}}}, "has only other.py"),
+        ({"app": {"source": {"configMap": "a", "claim": "b"}}}, "expected one of them"),
+        ({"app": {"params": {"a": {"b": 1}}}}, "params"),
+        ({"deadlines": {"a": {"seconds": 0}}}, "seconds"),
+        ({"monitoring": {"pushgatewayUrl": "pushgateway:9091"}}, "pushgatewayUrl"),
+    ],
+    ids=str,
+)
+def test_bad_values_are_refused_by_name(application_template: Template, values: dict[str, Any], said: str) -> None:
+    done = application_template(values)
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+def test_two_releases_share_no_name(application: Render) -> None:
+    names = [
+        {(o["kind"], o["metadata"]["name"]) for o in application({"engine": "dask"}, name=name)}
+        for name in ("one", "two")
+    ]
+    assert not names[0] & names[1]
