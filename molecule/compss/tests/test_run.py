@@ -58,16 +58,16 @@ def timeline() -> ModuleType:
 
 def trace(timeline: ModuleType, application: str) -> dict[tuple[str, str], list[float]]:
     """Durations by task and worker, from the trace that the run left."""
-    base = results(application) / "trace" / f"{application}.py_compss"
-    _, bars = timeline.read(base.with_suffix(".prv").read_text())
-    tasks, rows = (
-        getattr(timeline, what)(base.with_suffix(suffix).read_text())
-        for what, suffix in (("names", ".pcf"), ("rows", ".row"))
+    prv, pcf, row = (
+        (results(application) / "trace" / f"{application}.py_compss.{kind}").read_text()
+        for kind in ("prv", "pcf", "row")
     )
+    _, bars = timeline.read(prv)
+    tasks, rows = timeline.names(pcf), timeline.rows(row)
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for row, spans in bars.items():
+    for place, spans in bars.items():
         for start, stop, value in spans:
-            found[tasks[value], rows[row]].append((stop - start) / 1e9)
+            found[tasks[value], rows[place]].append((stop - start) / 1e9)
     return found
 
 
