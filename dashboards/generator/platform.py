@@ -435,7 +435,7 @@ PODS = Board(
             states(
                 "Ready, of the active",
                 POD,
-                "pod:ready:max and on (cluster, namespace, pod) (pod:active:max == 1)",
+                "pod:ready:max and on (cluster, namespace, pod) pod:active:max",
                 width=16,
                 height=4,
                 text={"0": ("not ready", RED), "1": ("ready", GREEN)},

@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from textwrap import indent
 
 from ..model import Metric
+from . import cpu, memory
+from .compute import efficiency
+from .levels import ACTIVE, APPLICATION, LABELS
 from .storage import NO_BLOCK_IO
 
-TO_APPLICATION = "* on ($cluster, namespace, pod) group_left (workload, workload_type) pod:application:info"
-BY_APPLICATION = "$cluster, namespace, workload, workload_type"
-NO_REQUEST = "no container has such a request"
+BY_APPLICATION = LABELS["application"]
 NO_HISTOGRAM = (
     "no application exposes http_request_duration_seconds or http_server_request_duration_seconds as a histogram"
 )
@@ -33,86 +34,27 @@ def of_pods(
         expr=f"""\
 sum by ({BY_APPLICATION}) (
   {pod_record}
-  {TO_APPLICATION}
+  {APPLICATION}
 )""",
         origin="requirement",
         absent=absent,
     )
 
 
-def efficiency(resource: str, unit: str, usage: str) -> Iterator[Metric]:
-    """Requests, and what is used of them."""
-    title = "CPU" if resource == "cpu" else "Memory"
-    requested = f"container:{resource}_request_{unit}:max"
-    yield Metric(
-        name=requested,
-        category="application",
-        unit=unit,
-        type="gauge",
-        meaning=f"{title} that a container requests.",
-        expr=f"""\
-max by ($cluster, node, namespace, pod, container) (
-  kube_pod_container_resource_requests{{$kube_state_metrics, resource="{resource}"}}
-)
-and on ($cluster, namespace, pod) (pod:active:max == 1)""",
-        origin="requirement",
-        difference="Pods that have ended keep their requests in the API and hold nothing: only active pods count.",
-        absent=NO_REQUEST,
-    )
-    yield Metric(
-        name=f"pod:{resource}_request_{unit}:sum",
-        category="application",
-        unit=unit,
-        type="gauge",
-        meaning=f"{title} that a pod's containers request.",
-        expr=f"sum by ($cluster, node, namespace, pod) ({requested})",
-        absent=NO_REQUEST,
-    )
-    yield Metric(
-        name=f"pod:{resource}_requested_usage_{unit}:sum",
-        category="application",
-        unit=unit,
-        type="gauge",
-        meaning=f"{title} that a pod's containers with a request use.",
-        expr=f"sum by ($cluster, node, namespace, pod) ({usage} and {requested} > 0)",
-        absent=NO_REQUEST,
-    )
-    for level, by, join in (
-        ("namespace", "$cluster, namespace", ""),
-        ("application", BY_APPLICATION, " " + TO_APPLICATION),
-    ):
-        yield Metric(
-            name=f"{level}:{resource}_request_{unit}:sum",
-            category="application",
-            unit=unit,
-            type="gauge",
-            meaning=f"{title} that the pods of {'a' if level == 'namespace' else 'an'} {level} request.",
-            expr=f"sum by ({by}) (pod:{resource}_request_{unit}:sum{join})",
-            origin="requirement",
-            absent=NO_REQUEST,
-        )
-        yield Metric(
-            name=f"{level}:{resource}_efficiency:ratio",
-            category="application",
-            unit="ratio",
-            type="ratio",
-            meaning=(
-                f"Resource efficiency: {title if title == 'CPU' else 'memory'} used over requested, of the containers "
-                "that request it. Above 1 more is used than asked for, far below 1 room is set aside for nothing."
-            ),
-            expr=f"""\
-sum by ({by}) (pod:{resource}_requested_usage_{unit}:sum{join})
-/ (
-  sum by ({by}) (
-    (
-      pod:{resource}_request_{unit}:sum
-      and on ($cluster, node, namespace, pod) pod:{resource}_requested_usage_{unit}:sum
-    ){join}
-  ) > 0
-)""",
-            origin="requirement",
-            absent=NO_REQUEST,
-        )
+def belongs(owners: str, name: str, kind: str) -> str:
+    """The owner as workload and workload_type; the thing itself where it has none."""
+    return f"""\
+label_replace(label_replace(label_replace(label_replace(
+  {owners},
+  "workload", "$$1", "{name}", "(.+)"), "workload", "$$1", "owner_name", "([^<].*)"),
+  "workload_type", "{kind}", "", ""), "workload_type", "$$1", "owner_kind", "([^<].*)"
+)"""
+
+
+def unique(name: str, expr: str) -> str:
+    """One application for each, even while the API still shows an earlier thing of that name."""
+    by = f"$cluster, namespace, {name}"
+    return f"topk by ({by}) (1,\n  max by ({by}, workload, workload_type) (\n{indent(expr, '    ')}\n  )\n)"
 
 
 def of_controllers(
@@ -149,7 +91,7 @@ def duration_rate(part: str, by: str) -> str:
     return "\nor\n".join(
         f"""\
 sum by ({by}) (
-  rate({name}_{part}{{$applications}}[$window]) {TO_APPLICATION}
+  rate({name}_{part}{{$applications}}[$window]) {APPLICATION}
 )"""
         for name in ("http_request_duration_seconds", "http_server_request_duration_seconds")
     )
@@ -161,10 +103,10 @@ METRICS = (
         category="application",
         unit="count",
         type="state",
-        meaning="1 for a pod that is pending or running, 0 for one that has ended.",
+        meaning="1 for a pod that is pending or running; nothing for one that has ended.",
         expr="""\
 max by ($cluster, namespace, pod) (
-  kube_pod_status_phase{$kube_state_metrics, phase=~"Pending|Running"}
+  kube_pod_status_phase{$kube_state_metrics, phase=~"Pending|Running"} == 1
 )""",
     ),
     Metric(
@@ -172,15 +114,8 @@ max by ($cluster, namespace, pod) (
         category="application",
         unit="info",
         type="info",
-        meaning="1 for each ReplicaSet of a Deployment, with the Deployment's name (workload).",
-        expr="""\
-topk by ($cluster, namespace, replicaset) (1,
-  max by ($cluster, namespace, replicaset, workload) (
-    label_replace(
-      kube_replicaset_owner{$kube_state_metrics, owner_kind="Deployment"}, "workload", "$$1", "owner_name", "(.+)"
-    )
-  )
-)""",
+        meaning="1 for each ReplicaSet, with the application that it belongs to: its Deployment, or itself.",
+        expr=unique("replicaset", belongs("kube_replicaset_owner{$kube_state_metrics}", "replicaset", "ReplicaSet")),
         absent="there is no Deployment",
     ),
     Metric(
@@ -189,47 +124,27 @@ topk by ($cluster, namespace, replicaset) (1,
         unit="info",
         type="info",
         meaning="1 for each pod, with the application that it belongs to (workload, workload_type).",
-        # A pod's Deployment through its ReplicaSet; else the pod's own controller; else the pod itself. topk: a pod has
-        # one application even while the API still shows an earlier pod of that name.
-        expr="""\
-topk by ($cluster, namespace, pod) (1,
-  max by ($cluster, namespace, pod, workload, workload_type) (
-    label_replace(
-      label_replace(
-        kube_pod_owner{$kube_state_metrics, owner_kind="ReplicaSet", owner_is_controller="true"},
-        "replicaset", "$$1", "owner_name", "(.+)"
-      )
-      * on ($cluster, namespace, replicaset) group_left (workload) replicaset:application:info,
-      "workload_type", "Deployment", "", ""
-    )
-    or on ($cluster, namespace, pod)
-    label_replace(
-      label_replace(
-        kube_pod_owner{$kube_state_metrics, owner_is_controller="true"}, "workload", "$$1", "owner_name", "(.+)"
-      ),
-      "workload_type", "$$1", "owner_kind", "(.+)"
-    )
-    or on ($cluster, namespace, pod)
-    label_replace(
-      label_replace(
-        kube_pod_owner{$kube_state_metrics, owner_is_controller!~"true|false"}, "workload", "$$1", "pod", "(.+)"
-      ),
-      "workload_type", "Pod", "", ""
-    )
-  )
-)""",
+        # A pod's application through its ReplicaSet; else its own controller, or itself; else an owner that does not
+        # control it.
+        expr=unique(
+            "pod",
+            """\
+label_replace(
+  kube_pod_owner{$kube_state_metrics, owner_kind="ReplicaSet", owner_is_controller="true"},
+  "replicaset", "$$1", "owner_name", "(.+)"
+)
+* on ($cluster, namespace, replicaset) group_left (workload, workload_type) replicaset:application:info
+or on ($cluster, namespace, pod)
+"""
+            + belongs(
+                'kube_pod_owner{$kube_state_metrics, owner_kind!="ReplicaSet", owner_is_controller!="false"}',
+                "pod",
+                "Pod",
+            )
+            + "\nor on ($cluster, namespace, pod)\n"
+            + belongs('kube_pod_owner{$kube_state_metrics, owner_is_controller="false"}', "pod", "Pod"),
+        ),
         origin="requirement",
-    ),
-    of_pods(
-        "cpu_usage_cores:rate", "pod:cpu_usage_cores:rate", "cpu", "cores", "rate", "CPU that an application uses."
-    ),
-    of_pods(
-        "memory_working_set_bytes:sum",
-        "pod:memory_working_set_bytes:sum",
-        "memory",
-        "bytes",
-        "gauge",
-        "Memory that an application holds.",
     ),
     *(
         of_pods(
@@ -254,8 +169,8 @@ topk by ($cluster, namespace, pod) (1,
         )
         for verb in ("read", "written")
     ),
-    *efficiency("cpu", "cores", "container:cpu_usage_cores:rate"),
-    *efficiency("memory", "bytes", "container:memory_working_set_bytes:max"),
+    *efficiency(cpu.USAGE),
+    *efficiency(memory.USAGE),
     Metric(
         name="application_node:pods:count",
         category="application",
@@ -266,9 +181,9 @@ topk by ($cluster, namespace, pod) (1,
 count by ($cluster, node, namespace, workload, workload_type) (
   (
     max by ($cluster, node, namespace, pod) (kube_pod_info{{$kube_state_metrics, node!=""}})
-    and on ($cluster, namespace, pod) (pod:active:max == 1)
+    {ACTIVE}
   )
-  {TO_APPLICATION}
+  {APPLICATION}
 )""",
         origin="requirement",
     ),
@@ -373,10 +288,10 @@ sum by ($cluster, namespace, pod) (
         category="application",
         unit="count",
         type="count",
-        meaning="Pods of a namespace, by phase.",
+        meaning="Pods of a namespace, by phase; nothing for a phase that none is in.",
         expr="""\
-sum by ($cluster, namespace, phase) (
-  max by ($cluster, namespace, pod, phase) (kube_pod_status_phase{$kube_state_metrics})
+count by ($cluster, namespace, phase) (
+  max by ($cluster, namespace, pod, phase) (kube_pod_status_phase{$kube_state_metrics} == 1)
 )""",
     ),
     Metric(
@@ -427,11 +342,11 @@ sum by ($cluster, namespace, phase) (
         meaning="Mean time in which an application's containers answer the kubelet's liveness and readiness probes.",
         expr=f"""\
 sum by ({BY_APPLICATION}) (
-  rate(prober_probe_duration_seconds_sum{{$probes, probe_type!="Startup"}}[$window]) {TO_APPLICATION}
+  rate(prober_probe_duration_seconds_sum{{$probes, probe_type!="Startup"}}[$window]) {APPLICATION}
 )
 / (
   sum by ({BY_APPLICATION}) (
-    rate(prober_probe_duration_seconds_count{{$probes, probe_type!="Startup"}}[$window]) {TO_APPLICATION}
+    rate(prober_probe_duration_seconds_count{{$probes, probe_type!="Startup"}}[$window]) {APPLICATION}
   ) > 0
 )""",
         origin="requirement",
@@ -471,9 +386,12 @@ label_replace(kube_endpoint_info{$kube_state_metrics}, "service", "$$1", "endpoi
             type="count",
             meaning=meaning,
             expr=f"""\
-count by ($cluster, namespace, service) (
-  max by ($cluster, namespace, service, ip) (
-    label_replace(kube_endpoint_address{{$kube_state_metrics{matcher}}}, "service", "$$1", "endpoint", "(.+)")
+sum by ($cluster, namespace, service) (
+  label_replace(
+    count by ($cluster, namespace, endpoint) (
+      max by ($cluster, namespace, endpoint, ip) (kube_endpoint_address{{$kube_state_metrics{matcher}}})
+    ),
+    "service", "$$1", "endpoint", "(.+)"
   )
 )
 and service:info:max

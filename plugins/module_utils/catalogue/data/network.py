@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..model import Metric
+from .levels import LABELS, over, printed
 
 NOT_SPLIT = (
     "The kernel counts the traffic of a network namespace, which a pod's containers share. A pod with one container "
@@ -24,146 +25,109 @@ OWN_NAMESPACE = (
 def direction(verb: str, verbed: str) -> Iterator[Metric]:
     """Every level of one direction."""
     raw = f"container_network_{verb}_bytes_total"
-    yield Metric(
-        name=f"process:network_{verb}_bytes:rate",
-        category="network",
-        unit="bytes/s",
-        type="rate",
-        meaning=f"Bytes per second {verbed} by the processes of a network namespace, by the cgroup that holds it.",
-        expr=f"""\
-sum by ($cluster, node, id, namespace, pod) (
-  rate({raw}{{$cadvisor, interface!="lo", pod!=""}}[$window])
-)
-and on ($cluster, namespace, pod) kube_pod_info{{$kube_state_metrics, host_network="false"}}""",
-        origin="source",
-        source=(f'sum(rate({raw}{{id!="/",kubernetes_io_hostname=~"^.*$"}}[1m])) by (id)',),
-        difference=OWN_NAMESPACE,
-    )
-    yield Metric(
-        name=f"pod:network_{verb}_bytes:rate",
-        category="network",
-        unit="bytes/s",
-        type="rate",
-        meaning=f"Bytes per second {verbed} by a pod; host-network pods are left out.",
-        expr=f"sum by ($cluster, node, namespace, pod) (process:network_{verb}_bytes:rate)",
-        origin="source",
-        source=(f'sum(rate({raw}{{image!="",name=~"^k8s_.*",kubernetes_io_hostname=~"^.*$"}}[1m])) by (pod_name)',),
-        difference="pod_name is pod today. " + OWN_NAMESPACE,
-    )
-    yield Metric(
-        name=f"container:network_{verb}_bytes:rate",
-        category="network",
-        unit="bytes/s",
-        type="rate",
-        meaning=(
-            f"Bytes per second {verbed} by a container, where the pod has one only; else by its containers together."
-        ),
-        expr=f"""\
-pod:network_{verb}_bytes:rate
-  * on ($cluster, node, namespace, pod) group_left (container) pod:only_container:max
-or
-pod:network_{verb}_bytes:rate unless on ($cluster, node, namespace, pod) pod:only_container:max""",
-        origin="source",
-        source=(
-            f'sum(rate({raw}{{image!="",name!~"^k8s_.*",kubernetes_io_hostname=~"^.*$"}}[1m])) '
-            "by (kubernetes_io_hostname,name,image)",
-        ),
-        difference=NOT_SPLIT,
-    )
-    yield Metric(
-        name=f"namespace:network_{verb}_bytes:rate",
-        category="network",
-        unit="bytes/s",
-        type="rate",
-        meaning=f"Bytes per second {verbed} by the pods of a namespace; host-network pods are left out.",
-        expr=f"sum by ($cluster, namespace) (pod:network_{verb}_bytes:rate)",
-        origin="source",
-        source=(
-            f'sum(rate({raw}{{container!="",name=~"^k8s_.*",kubernetes_io_hostname=~"^.*$"}}[1m])) by (namespace)',
-        ),
-        difference=(
-            "Today's sandbox has container=\"\", so the source's query finds nothing. The sum of the pods, so that the "
-            "levels agree."
-        ),
-    )
-    yield Metric(
-        name=f"node:network_{verb}_bytes:rate",
-        category="network",
-        unit="bytes/s",
-        type="rate",
-        meaning=f"Bytes per second {verbed} by a node's own interfaces.",
-        expr=f"""\
-sum by ($cluster, node) (
-  rate(node_network_{verb}_bytes_total{{$node_exporter, device!~"$virtual_interfaces"}}[$window])
-)""",
-        difference=(
-            "node-exporter's interfaces of the node. Bridges, veth pairs and tunnels carry traffic that a real "
-            "interface or a pod counts already, and are left out."
-        ),
-    )
-    yield Metric(
-        name=f"cluster:network_{verb}_bytes:rate",
-        category="network",
-        unit="bytes/s",
-        type="rate",
-        meaning=f"Bytes per second {verbed} by all nodes: the I/O pressure on the cluster's network.",
-        expr=f"sum by ($cluster) (node:network_{verb}_bytes:rate)",
-        origin="source",
-        source=(f'sum(rate({raw}{{kubernetes_io_hostname=~"^.*$"}}[1m]))',),
-        difference=(
-            "The source adds the machine's interfaces, every pod's and lo: most bytes twice or more. Ours counts each "
-            "byte once, where it enters or leaves a node."
-        ),
-    )
-    for level, of, by, matchers, exporter, prefix in (
-        (
-            "node",
-            "a node's own interfaces",
-            "$cluster, node",
-            'device!~"$virtual_interfaces"',
-            "$node_exporter",
-            "node_network",
-        ),
-        (
-            "pod",
-            "a pod",
-            "$cluster, node, namespace, pod",
-            'interface!="lo", pod!=""',
-            "$cadvisor",
-            "container_network",
-        ),
-    ):
-        counter = f"{prefix}_{verb}_drop_total" if level == "node" else f"{prefix}_{verb}_packets_dropped_total"
-        expr = f"""\
-sum by ({by}) (
-  rate({counter}{{{exporter}, {matchers}}}[$window])
-)"""
-        if level == "pod":
-            expr += '\nand on ($cluster, namespace, pod) kube_pod_info{$kube_state_metrics, host_network="false"}'
-        yield Metric(
-            name=f"{level}:network_{verb}_dropped_packets:rate",
+
+    def at(
+        level: str, meaning: str, expr: str, difference: str, source: str = "", what: str = "bytes", origin: str = ""
+    ) -> Metric:
+        return Metric(
+            name=f"{level}:network_{verb}_{what}:rate",
             category="network",
-            unit="packets/s",
+            unit=f"{'bytes' if what == 'bytes' else 'packets'}/s",
             type="rate",
-            meaning=f"Packets per second dropped where {of} {verb}s.",
+            meaning=meaning,
             expr=expr,
-            origin="candidate",
-            difference="" if level == "node" else OWN_NAMESPACE,
-            warning=1,
+            origin=origin or ("source" if source else "support"),
+            source=(source,) if source else (),
+            difference=difference,
+            warning=None if what == "bytes" else 1,
         )
+
+    def of_node(counter: str) -> str:
+        return over("sum", "node", f'rate({counter}{{$node_exporter, device!~"$virtual_interfaces"}}[$window])')
+
+    def of_sandbox(labels: str, counter: str) -> str:
+        return f"""\
+sum by ({labels}) (
+  rate({counter}{{$cadvisor, interface!="lo"}}[$window])
+)
+and on ($cluster, namespace, pod) kube_pod_info{{$kube_state_metrics, host_network="false"}}"""
+
+    yield at(
+        "process",
+        f"Bytes per second {verbed} by the processes of a network namespace, by the cgroup that holds it.",
+        of_sandbox("$cluster, node, id, namespace, pod", raw),
+        OWN_NAMESPACE,
+        printed("process", raw),
+    )
+    yield at(
+        "pod",
+        f"Bytes per second {verbed} by a pod; host-network pods are left out.",
+        over("sum", "pod", f"process:network_{verb}_bytes:rate"),
+        "pod_name is pod today. " + OWN_NAMESPACE,
+        printed("pod", raw),
+    )
+    yield at(
+        "container",
+        f"Bytes per second {verbed} by a container, where the pod has one only; else by its containers together.",
+        f"""\
+pod:network_{verb}_bytes:rate
+  * on ({LABELS["pod"]}) group_left (container) pod:container:info""",
+        NOT_SPLIT,
+        printed("container", raw),
+    )
+    yield at(
+        "namespace",
+        f"Bytes per second {verbed} by the pods of a namespace; host-network pods are left out.",
+        over("sum", "namespace", f"pod:network_{verb}_bytes:rate"),
+        "Today's sandbox has container=\"\", so the source's query finds nothing. The sum of the pods, so that the "
+        "levels agree.",
+        f'sum(rate({raw}{{container!="",name=~"^k8s_.*",kubernetes_io_hostname=~"^.*$"}}[1m])) by (namespace)',
+    )
+    yield at(
+        "node",
+        f"Bytes per second {verbed} by a node's own interfaces.",
+        of_node(f"node_network_{verb}_bytes_total"),
+        "node-exporter's interfaces of the node. Bridges, veth pairs and tunnels carry traffic that a real interface "
+        "or a pod counts already, and are left out.",
+    )
+    yield at(
+        "cluster",
+        f"Bytes per second {verbed} by all nodes: the I/O pressure on the cluster's network.",
+        over("sum", "cluster", f"node:network_{verb}_bytes:rate"),
+        "The source adds the machine's interfaces, every pod's and lo: most bytes twice or more. Ours counts each byte "
+        "once, where it enters or leaves a node.",
+        printed("cluster", raw),
+    )
+    yield at(
+        "node",
+        f"Packets per second that a node's own interfaces drop where they {verb}.",
+        of_node(f"node_network_{verb}_drop_total"),
+        "",
+        what="dropped_packets",
+        origin="candidate",
+    )
+    yield at(
+        "pod",
+        f"Packets per second that a pod drops where it {verb}s.",
+        of_sandbox(LABELS["pod"], f"container_network_{verb}_packets_dropped_total"),
+        OWN_NAMESPACE,
+        what="dropped_packets",
+        origin="candidate",
+    )
 
 
 METRICS = (
     Metric(
-        name="pod:only_container:max",
+        name="pod:container:info",
         category="network",
         unit="info",
         type="info",
-        meaning="1 for a pod that runs one container only, with that container's name.",
-        expr="""\
-0 * container:cpu_usage_cores:rate + 1
-and on ($cluster, node, namespace, pod)
-count by ($cluster, node, namespace, pod) (container:cpu_usage_cores:rate) == 1""",
+        meaning="1 for a pod with containers that run; with the container's name where it is one only.",
+        expr=f"""\
+group by ({LABELS["container"]}) (container:cpu_usage_cores:rate)
+  and on ({LABELS["pod"]}) (count by ({LABELS["pod"]}) (container:cpu_usage_cores:rate) == 1)
+or
+group by ({LABELS["pod"]}) (count by ({LABELS["pod"]}) (container:cpu_usage_cores:rate) > 1)""",
     ),
     *direction("receive", "received"),
     *direction("transmit", "transmitted"),

@@ -7,6 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..model import Metric
+from . import cpu, memory
+from .compute import Resource
+from .levels import over
 
 SPREAD = (
     "Standard deviation over mean, across the nodes that take pods: 0 is even, 1 means that a typical node is "
@@ -15,40 +18,43 @@ SPREAD = (
 )
 
 
-def requests(resource: str, unit: str) -> Iterator[Metric]:
+def requests(resource: Resource) -> Iterator[Metric]:
     """What pods asked for on each node, and how evenly that is spread."""
+    name, title = resource.name, resource.title
+    allocatable = f"node:{name}_allocatable_{resource.unit}:max"
+    requested = resource.declared("node", "request")
     yield Metric(
-        name=f"node:{resource}_allocatable_{unit}:max",
+        name=allocatable,
         category="node",
-        unit=unit,
+        unit=resource.unit,
         type="gauge",
-        meaning=f"{'CPU' if resource == 'cpu' else 'Memory'} of a node that pods can request.",
-        expr=f'max by ($cluster, node) (kube_node_status_allocatable{{$kube_state_metrics, resource="{resource}"}})',
+        meaning=f"{title} of a node that pods can request.",
+        expr=f'max by ($cluster, node) (kube_node_status_allocatable{{$kube_state_metrics, resource="{name}"}})',
     )
     yield Metric(
-        name=f"node:{resource}_request_{unit}:sum",
+        name=requested,
         category="node",
-        unit=unit,
+        unit=resource.unit,
         type="gauge",
-        meaning=f"{'CPU' if resource == 'cpu' else 'Memory'} that the pods of a node request.",
+        meaning=f"{title} that the pods of a node request.",
         expr=f"""\
-sum by ($cluster, node) (container:{resource}_request_{unit}:max{{node!=""}})
-or 0 * node:{resource}_allocatable_{unit}:max""",
+{over("sum", "node", resource.declared("pod", "request") + '{node!=""}')}
+or 0 * {allocatable}""",
         origin="requirement",
     )
     yield Metric(
-        name=f"node:{resource}_request:ratio",
+        name=f"node:{name}_request:ratio",
         category="node",
         unit="ratio",
         type="ratio",
-        meaning=f"Requested over allocatable {'CPU' if resource == 'cpu' else 'memory'} of a node.",
-        expr=f"node:{resource}_request_{unit}:sum / (node:{resource}_allocatable_{unit}:max > 0)",
+        meaning=f"Requested over allocatable {title if resource.unit == 'cores' else name} of a node.",
+        expr=f"{requested} / ({allocatable} > 0)",
         origin="requirement",
         warning=0.8,
         critical=0.95,
     )
-    yield imbalance(f"{resource}_request", f"node:{resource}_request:ratio", f"requested {resource}")
-    yield imbalance(f"{resource}_usage", f"node:{resource}_usage:ratio", f"{resource} in use")
+    yield imbalance(f"{name}_request", f"node:{name}_request:ratio", f"requested {name}")
+    yield imbalance(f"{name}_usage", f"node:{name}_usage:ratio", f"{name} in use")
 
 
 def imbalance(metric: str, record: str, of: str) -> Metric:
@@ -163,10 +169,7 @@ sum by ($cluster, node) (node:condition:max{condition!="Ready"} or 1 - node:cond
         type="count",
         meaning="Pods on a node that are pending or running.",
         expr="""\
-count by ($cluster, node) (
-  max by ($cluster, node, namespace, pod) (kube_pod_info{$kube_state_metrics, node!=""})
-  and on ($cluster, namespace, pod) (pod:active:max == 1)
-)
+sum by ($cluster, node) (application_node:pods:count)
 or 0 * node:ready:max""",
         origin="requirement",
     ),
@@ -190,8 +193,8 @@ or 0 * node:ready:max""",
         critical=0.95,
     ),
     imbalance("pods", "node:pods:count", "the number of pods"),
-    *requests("cpu", "cores"),
-    *requests("memory", "bytes"),
+    *requests(cpu.USAGE),
+    *requests(memory.USAGE),
     Metric(
         name="node:info:max",
         category="node",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..model import Metric
+from .levels import APPLICATION, CONTAINER
 
 NO_VOLUME = "no pod mounts a persistent volume whose driver reports statistics"
 NO_BLOCK_IO = "no container has used a disk since it started, or the kernel accounts no disk I/O to cgroups"
@@ -48,7 +49,7 @@ sum by ($cluster, node) (
         meaning=f"Bytes per second {verb} on disks by the containers of a pod.",
         expr=f"""\
 sum by ($cluster, node, namespace, pod) (
-  rate({container_counter}{{$cadvisor, container!~"|POD", image!="", device!~"(/dev/)?($virtual_disks)"}}[$window])
+  rate({container_counter}{{$cadvisor, {CONTAINER}, device!~"(/dev/)?($virtual_disks)"}}[$window])
 )""",
         difference=(
             "The block I/O that the kernel accounts to the container's cgroup. cgroup v2 accounts buffered writes to "
@@ -303,7 +304,7 @@ sum by ($cluster, namespace, workload, workload_type) (
     max by ($cluster, namespace, pod, persistentvolumeclaim) (
       kube_pod_spec_volumes_persistentvolumeclaims_info{{$kube_state_metrics}}
     )
-    * on ($cluster, namespace, pod) group_left (workload, workload_type) pod:application:info
+    {APPLICATION}
   )
   * on ($cluster, namespace, persistentvolumeclaim) group_left () volume:{what}_bytes:max
 )""",

@@ -212,7 +212,7 @@ def test_key_labels_are_all_labels_that_records_are_grouped_by() -> None:
         for group in re.findall(r"\bby \(([^)]*)\)", metric.expr)
         for label in group.split(",")
     }
-    inner = {"ip", "cpu", "deployment", "statefulset", "daemonset"}
+    inner = {"ip", "cpu", "endpoint", "deployment", "statefulset", "daemonset"}
     assert used - {"$cluster"} - inner <= KEY_LABELS
 
 

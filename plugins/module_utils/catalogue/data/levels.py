@@ -1,0 +1,49 @@
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+"""The levels: the labels that tell their series apart, and how the source asked for them."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+LABELS = {
+    "cluster": "$cluster",
+    "node": "$cluster, node",
+    "process": "$cluster, node, id, namespace, pod, container",
+    "container": "$cluster, node, namespace, pod, container",
+    "pod": "$cluster, node, namespace, pod",
+    "system_service": "$cluster, node, unit",
+    "namespace": "$cluster, namespace",
+    "application": "$cluster, namespace, workload, workload_type",
+}
+# Matchers of a container: the pause container has container="" (POD with some runtimes), the cgroups of pods and of
+# the system have no image.
+CONTAINER = 'container!~"|POD", image!=""'
+ACTIVE = "and on ($cluster, namespace, pod) pod:active:max"
+APPLICATION = "* on ($cluster, namespace, pod) group_left (workload, workload_type) pod:application:info"
+
+# Docker-era matchers and labels of cAdvisor's series.
+_SOURCE = {
+    "process": ('id!="/",', " by (id)"),
+    "container": ('image!="",name!~"^k8s_.*",', " by (kubernetes_io_hostname,name,image)"),
+    "pod": ('image!="",name=~"^k8s_.*",', " by (pod_name)"),
+    "system_service": ('systemd_service_name!="",', " by (systemd_service_name)"),
+}
+
+
+def over(operation: str, level: str, expr: str) -> str:
+    """An aggregation over the series of a level."""
+    head, line = f"{operation} by ({LABELS[level]})", " ".join(expr.split())
+    return f"{head} ({line})" if len(head + line) < 110 else f"{head} (\n{indent(expr, '  ')}\n)"
+
+
+def quotient(above: str, below: str) -> str:
+    """Nothing where there is nothing to divide by."""
+    return f"{above}\n/ (\n{indent(below, '  ')} > 0\n)" if "\n" in below else f"{above}\n/ ({below} > 0)"
+
+
+def printed(level: str, series: str, rate: bool = True) -> str:
+    """The query that the source prints for a level."""
+    matchers, by = _SOURCE.get(level, ("", ""))
+    selected = f'{series}{{{matchers}kubernetes_io_hostname=~"^.*$"}}'
+    return f"sum({f'rate({selected}[1m])' if rate else selected}){by}"
