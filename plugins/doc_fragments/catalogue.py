@@ -110,6 +110,13 @@ options:
     type: str
     choices: [capacity, allocatable]
     default: capacity
+  cluster_size:
+    description:
+      - What 100 % of the cluster is. V(sum) is all its nodes together.
+      - V(max) is the largest of them, right where all nodes stand on one machine that is not divided among them.
+    type: str
+    choices: [sum, max]
+    default: sum
   virtual_interfaces:
     description: Regular expression of the network interfaces of a node whose traffic another interface counts too.
     type: str

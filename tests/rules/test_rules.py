@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,19 @@ SHARED_MACHINE = Configuration(
 )
 
 
+UNDIVIDED_MACHINE = replace(SHARED_MACHINE, cluster_size="max")
+
+
 def documents() -> list[dict[str, Any]]:
     return [yaml.safe_load(path.read_text()) for path in TESTS]
 
 
 def write_rules(folder: Path) -> None:
-    for name, configuration in (("rules.yml", Configuration()), ("rules_shared_machine.yml", SHARED_MACHINE)):
+    for name, configuration in (
+        ("rules.yml", Configuration()),
+        ("rules_shared_machine.yml", SHARED_MACHINE),
+        ("rules_undivided_machine.yml", UNDIVIDED_MACHINE),
+    ):
         (folder / name).write_text(rules_file(Catalogue(configuration).groups(Selection())))
 
 

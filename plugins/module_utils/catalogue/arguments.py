@@ -16,6 +16,7 @@ CONFIGURATION: dict[str, dict[str, Any]] = {
     for part in fields(Configuration)
 }
 CONFIGURATION["node_size"]["choices"] = ["capacity", "allocatable"]
+CONFIGURATION["cluster_size"]["choices"] = ["sum", "max"]
 
 SELECTION: dict[str, dict[str, Any]] = {
     "categories": {"type": "list", "elements": "str", "default": []},

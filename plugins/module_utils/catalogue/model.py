@@ -150,6 +150,8 @@ class Configuration:
     # What "100 %" of a node is. Nodes that share a machine all report its whole capacity; there, allocatable, which is
     # capacity less what the kubelet was told to reserve, is the node's own part.
     node_size: str = "capacity"
+    # How the nodes' sizes make the cluster's: their sum, or the largest where all stand on one undivided machine.
+    cluster_size: str = "sum"
     # Interfaces, disks and file systems that count traffic or bytes a second time.
     virtual_interfaces: str = (
         "lo|(veth|cni|cali|cilium|lxc|docker|flannel|vxlan|geneve|genev_|br|virbr|bond|team|tun|tap|wg|dummy|kube|nodelocal"
@@ -174,6 +176,8 @@ class Configuration:
             raise CatalogueError(f"cluster_label is {self.cluster_label!r}; expected a label name such as cluster")
         if self.node_size not in ("capacity", "allocatable"):
             raise CatalogueError(f"node_size is {self.node_size!r}; expected capacity or allocatable")
+        if self.cluster_size not in ("sum", "max"):
+            raise CatalogueError(f"cluster_size is {self.cluster_size!r}; expected sum or max")
         seconds(self.interval, "interval")
         seconds(self.trend_window, "trend_window")
         if self.query_offset:

@@ -61,6 +61,8 @@ over nodes counts it several times. So:
 - What a node has is read from the API, not from the machine. `node_size: capacity` is right for a node that has its
   machine for itself; nodes that share one report its whole capacity, and `node_size: allocatable`, which is capacity
   less the kubelet's reservations, is their own part.
+- Where the machine is not divided by such reservations, each node can use all of it, and all nodes together no more:
+  `cluster_size: max` makes 100 % of the cluster that machine. So does the embedded cluster.
 - `node:host_*`, `node:disk_*` and `filesystem:*` are the machine's all the same. Do not add them up over such nodes.
   Network is the node's own, as each node has its own interfaces.
 """

@@ -101,8 +101,8 @@ def ladder(resource: Resource) -> Iterator[Metric]:
         category=resource.name,
         unit=unit,
         type="gauge",
-        meaning=f"{'Cores' if unit == 'cores' else title} of all nodes.",
-        expr=over("sum", "cluster", resource.capacity),
+        meaning=f"{'Cores' if unit == 'cores' else title} of all nodes; of one, where all stand on one machine.",
+        expr=over("$cluster_size", "cluster", resource.capacity),
     )
     yield at("cluster", f"all nodes {verb}", over("sum", "cluster", usage("node")))
     both = "{}\nand on ($cluster, node) {}"
@@ -114,7 +114,7 @@ def ladder(resource: Resource) -> Iterator[Metric]:
         meaning=f"{title} in use over the {title if unit == 'cores' else resource.name} of all nodes that report.",
         expr=f"""\
 100 * {over("sum", "cluster", both.format(usage("node"), resource.capacity))}
-/ {over("sum", "cluster", both.format(resource.capacity, usage("node")))}""",
+/ {over("$cluster_size", "cluster", both.format(resource.capacity, usage("node")))}""",
         origin="source",
         source=(resource.source["percent"],),
         difference=resource.differences["percent"],

@@ -162,6 +162,7 @@ def test_unknown_selection(selection: dict[str, list[str]], message: str) -> Non
         ({"selectors": {"cadvisor": " "}}, "the selector of cadvisor is empty"),
         ({"cluster_label": "my-cluster"}, "cluster_label is 'my-cluster'"),
         ({"node_size": "big"}, "expected capacity or allocatable"),
+        ({"cluster_size": "mean"}, "expected sum or max"),
         ({"node_cgroup": "("}, "node_cgroup is '(', which is no regular expression"),
         ({"virtual_disks": ""}, "virtual_disks is empty"),
     ],
