@@ -1,0 +1,183 @@
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+"""Labels and taints of nodes: what a site wants, without a look at what others put there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Object = dict[str, Any]
+# Where a node keeps what was given to it, so that it can be taken away again.
+ANNOTATION = "continuum.edge/given"
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+TAINT = re.compile(rf"(?P<key>[^=:\s]+)(?:=(?P<value>[^=:\s]*))?:(?P<effect>{'|'.join(EFFECTS)})")
+
+
+class NodesError(Exception):
+    """What is wanted cannot be done; the text says what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class Taint:
+    key: str
+    effect: str
+    value: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Taint:
+        found = TAINT.fullmatch(text)
+        if not found:
+            raise NodesError(
+                f"'{text}' is no taint. Expected key=value:effect or key:effect with an effect of {', '.join(EFFECTS)}."
+            )
+        return cls(found["key"], found["effect"], found["value"] or "")
+
+    @classmethod
+    def of(cls, taint: Object) -> Taint:
+        return cls(taint["key"], taint["effect"], taint.get("value", ""))
+
+    def body(self) -> Object:
+        return {"key": self.key, "effect": self.effect} | ({"value": self.value} if self.value else {})
+
+    def __str__(self) -> str:
+        return f"{self.key}{'=' if self.value else ''}{self.value}:{self.effect}"
+
+
+@dataclass
+class Marks:
+    """Labels, and taints by key and effect, of which a node has one each."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    taints: dict[tuple[str, str], Taint] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, labels: Mapping[str, Any], taints: Iterable[str]) -> Marks:
+        parsed = [Taint.parse(taint) for taint in taints]
+        return cls({key: text(value) for key, value in labels.items()}, {(t.key, t.effect): t for t in parsed})
+
+    def written(self) -> Object:
+        return {"labels": dict(sorted(self.labels.items())), "taints": sorted(str(t) for t in self.taints.values())}
+
+    def __bool__(self) -> bool:
+        return bool(self.labels or self.taints)
+
+
+def text(value: Any) -> str:
+    """What YAML reads as a number or a truth is a text in a label."""
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def taints_of(node: Object) -> dict[Taint, Object]:
+    return {Taint.of(each): each for each in node.get("spec", {}).get("taints") or ()}
+
+
+def present(node: Object) -> Marks:
+    return Marks(dict(node["metadata"].get("labels") or {}), {(t.key, t.effect): t for t in taints_of(node)})
+
+
+def given(node: Object) -> Marks:
+    """What an earlier run gave to the node."""
+    kept = json.loads((node["metadata"].get("annotations") or {}).get(ANNOTATION, "{}"))
+    return Marks.of(kept.get("labels", {}), kept.get("taints", ()))
+
+
+def plan(node: Object, wanted: Marks) -> tuple[Object, Object]:
+    """The labels and taints that the node is to have, and what of them was given to it.
+
+    What an earlier run gave and nobody wants any more goes, unless somebody has changed it since. What the node had
+    of itself stays when it is no longer wanted: it was never given.
+    """
+    now, before = present(node), given(node)
+    labels, taints = dict(now.labels), dict(now.taints)
+    for key, value in before.labels.items():
+        if key not in wanted.labels and labels.get(key) == value:
+            del labels[key]
+    for key_effect, taint in before.taints.items():
+        if key_effect not in wanted.taints and taints.get(key_effect) == taint:
+            del taints[key_effect]
+    given_now = Marks(
+        {k: v for k, v in wanted.labels.items() if k in before.labels or now.labels.get(k) != v},
+        {k: t for k, t in wanted.taints.items() if k in before.taints or now.taints.get(k) != t},
+    )
+    after = Marks(labels | wanted.labels, taints | wanted.taints)
+    return after.written(), given_now.written() if given_now else {}
+
+
+def patch(node: Object, wanted: Marks) -> Object:
+    """A merge patch that brings the node there; empty where it is there already."""
+    now, before = present(node), given(node)
+    after, given_now = plan(node, wanted)
+    body: Object = {}
+    if after["labels"] != now.written()["labels"]:
+        # In a merge patch, null takes a key away.
+        body["metadata"] = {"labels": {key: None for key in now.labels if key not in after["labels"]} | after["labels"]}
+    if after["taints"] != now.written()["taints"]:
+        # One that is there already keeps its other fields, such as the time of a NoExecute.
+        there = taints_of(node)
+        body["spec"] = {"taints": [there.get(taint) or taint.body() for taint in map(Taint.parse, after["taints"])]}
+    if given_now != (before.written() if before else {}):
+        kept = json.dumps(given_now) if given_now else None
+        body.setdefault("metadata", {})["annotations"] = {ANNOTATION: kept}
+    if body:
+        # The list of taints is replaced as a whole: not where somebody else has changed it meanwhile.
+        body.setdefault("metadata", {})["resourceVersion"] = node["metadata"]["resourceVersion"]
+    return body
+
+
+class Cluster:
+    """The calls of the Kubernetes API that it takes."""
+
+    def __init__(self, kubeconfig: str | None, context: str | None) -> None:
+        from kubernetes import client, config
+        from kubernetes.config import ConfigException
+
+        try:
+            self.client = config.new_client_from_config(kubeconfig, context)  # type: ignore[no-untyped-call]
+        except ConfigException as error:
+            raise NodesError(f"No access to the cluster: {error}") from error
+        self.core = client.CoreV1Api(self.client)
+
+    def _call(self, function: Any, *arguments: Any, **options: Any) -> Object:
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return dict(json.loads(function(*arguments, _preload_content=False, _request_timeout=15, **options).data))
+        except ApiException as error:
+            try:
+                why = json.loads(error.body)["message"]
+            except (TypeError, ValueError, KeyError):
+                why = error.reason
+            raise NodesError(f"The cluster answers {error.status}: {why}") from error
+        except HTTPError as error:
+            raise NodesError(f"The cluster does not answer: {error}") from error
+
+    def nodes(self) -> list[Object]:
+        return list(self._call(self.core.list_node)["items"])
+
+    def patch(self, name: str, body: Object, *, dry_run: bool) -> None:
+        # The API server checks names and values of labels in a dry run, too.
+        options = {"dry_run": "All"} if dry_run else {}
+        self._call(self.core.patch_node, name, body, field_manager="continuum.edge", **options)
+
+
+def apply(cluster: Cluster, wanted: Mapping[str, Marks], *, dry_run: bool) -> list[Object]:
+    """Bring the named nodes there; what each had and has, of those that changed."""
+    found = {node["metadata"]["name"]: node for node in cluster.nodes()}
+    if unknown := sorted(wanted.keys() - found.keys()):
+        raise NodesError(
+            f"The cluster has no node {', '.join(unknown)}. It has {', '.join(sorted(found)) or 'none'}: correct"
+            " node_name of the host, or let the node join the cluster first."
+        )
+    patches = {name: patch(found[name], marks) for name, marks in wanted.items()}
+    changes = []
+    for name, body in patches.items():
+        if body:
+            cluster.patch(name, body, dry_run=dry_run)
+            after, _ = plan(found[name], wanted[name])
+            changes.append({"name": name, "before": present(found[name]).written(), "after": after})
+    return changes
