@@ -1,0 +1,52 @@
+# Copyright: the continuum.edge maintainers
+# Apache License 2.0 (see LICENSE)
+"""Takes a chart that lies on the machine of Ansible along to the host that Helm runs on."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+
+def pack(chart: Path, archive: Path) -> None:
+    """As `helm package` does: all below one folder. Nobody's name or time, so that equal charts are equal archives."""
+
+    def nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entry.uid = entry.gid = entry.mtime = 0
+        entry.uname = entry.gname = ""
+        return entry
+
+    with tarfile.open(archive, "w:gz") as file:
+        for path in sorted(chart.rglob("*")):
+            if path.is_file():
+                file.add(path, f"{chart.name}/{path.relative_to(chart)}", filter=nobodys)
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        chart = Path(str(arguments.get("chart") or "")).expanduser()
+        if arguments.get("chart") and chart.exists() and self._connection.transport != "local":
+            arguments["chart"] = self._send(chart.resolve())
+        result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        return result
+
+    def _send(self, chart: Path) -> str:
+        folder = self._make_tmp_path()
+        remote: str = self._connection._shell.join_path(folder, chart.name + (".tgz" if chart.is_dir() else ""))
+        if chart.is_dir():
+            with tempfile.TemporaryDirectory() as scratch:
+                archive = Path(scratch, "chart.tgz")
+                pack(chart, archive)
+                self._transfer_file(str(archive), remote)
+        else:
+            self._transfer_file(str(chart), remote)
+        self._fixup_perms2((folder, remote))
+        return remote
