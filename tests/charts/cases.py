@@ -163,6 +163,14 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             }
         },
         "scraped often": {"scrape": {"interval": "5s"}},
+        "an agent": {
+            "prometheus": {
+                "agent": True,
+                "remoteWrite": [{"url": "https://central.example/api/v1/write"}],
+                "alertmanagers": ["alertmanager:9093"],
+                "otlp": {"enabled": True},
+            }
+        },
         "a claim of one's own": {"prometheus": {"persistence": {"existingClaim": "mine"}, "retention": {"size": ""}}},
         "rules of one's own": {"prometheus": {"existingRules": "mine"}},
         "no jobs": {

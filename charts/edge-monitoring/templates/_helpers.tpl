@@ -214,10 +214,9 @@ prometheus.yml: |
     evaluation_interval: {{ .Values.scrape.interval }}
     external_labels:
       {{- merge (dict "cluster" .Values.cluster) .Values.prometheus.externalLabels | toYaml | nindent 6 }}
+  {{- if not .Values.prometheus.agent }}
   rule_files:
     - /etc/prometheus/rules/*.yml
-  scrape_configs:
-    {{- include "em.scrapeConfigs" . | nindent 4 }}
   {{- with .Values.prometheus.alertmanagers }}
   alerting:
     alertmanagers:
@@ -225,6 +224,9 @@ prometheus.yml: |
           - targets:
               {{- toYaml . | nindent 14 }}
   {{- end }}
+  {{- end }}
+  scrape_configs:
+    {{- include "em.scrapeConfigs" . | nindent 4 }}
   {{- with .Values.prometheus.remoteWrite }}
   remote_write:
     {{- toYaml . | nindent 4 }}
