@@ -1,11 +1,13 @@
 """The values that the roles hand to the charts of each flavour.
 
-The charts of this collection take them always. Upstream's take them where CONTINUUM_UPSTREAM_CHARTS names a folder with the
-unpacked charts prometheus, kube-prometheus-stack, prometheus-pushgateway and metrics-server, their dependencies in place.
+The charts of this collection take them always. Upstream's take them where CONTINUUM_CHARTS names a folder with the charts
+prometheus, kube-prometheus-stack, prometheus-pushgateway and metrics-server: `<chart>-<version>.tgz`, or unpacked with their
+dependencies in place.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,18 +81,83 @@ CASES: dict[str, dict[str, Any]] = {
 Values = Callable[[str, str], dict[str, Any]]
 
 
+# Every other documented variable, with another value than its default.
+VARIABLES: dict[str, Any] = {
+    "prometheus_cluster": "garage",
+    "prometheus_image_registry": "registry.example:5000",
+    "prometheus_node_port": 31234,
+    "prometheus_external_url": "https://prometheus.example",
+    "prometheus_storage_enabled": False,
+    "prometheus_storage_size": "30Gi",
+    "prometheus_storage_class": "fast",
+    "prometheus_retention_time": "90d",
+    "prometheus_retention_size": "20GB",
+    "prometheus_pushgateway_storage_enabled": True,
+    "prometheus_scrape_interval": "15s",
+    "prometheus_kubelet_insecure_tls": True,
+    "prometheus_file_sd": CASES["everything"]["prometheus_file_sd"],
+    "prometheus_http_sd": CASES["everything"]["prometheus_http_sd"],
+    "prometheus_scrape_configs_extra": CASES["everything"]["prometheus_scrape_configs_extra"],
+    "prometheus_recording_rules_enabled": False,
+    "prometheus_rate_window": "5m",
+    "prometheus_recording_rules": {"categories": ["cpu"]},
+    "prometheus_recording_rules_extra": [
+        {
+            "name": "namespace:camera_frames:rate",
+            "meaning": "Frames per second.",
+            "unit": "operations/s",
+            "type": "rate",
+            "expr": "sum by ($cluster, namespace) (rate(camera_frames_total[$window]))",
+        }
+    ],
+    "prometheus_external_labels": {"site": "garage"},
+    "prometheus_remote_write": CASES["everything"]["prometheus_remote_write"],
+    "prometheus_remote_write_receiver": True,
+    "prometheus_otlp_enabled": True,
+    "prometheus_secrets": ["central"],
+    "prometheus_resources": {"requests": {"cpu": "77m"}},
+    "prometheus_node_selector": {"disk": "ssd"},
+    "prometheus_tolerations": [{"operator": "Exists"}],
+    "metrics_server_image_registry": "registry.example:5000",
+    "metrics_server_kubelet_insecure_tls": True,
+    "metrics_server_resolution": "77s",
+    "metrics_server_resources": {"requests": {"cpu": "77m"}},
+    "metrics_server_node_selector": {"disk": "ssd"},
+    "metrics_server_tolerations": [{"operator": "Exists"}],
+}
+# Of the flavour lean alone, or no matter of the values.
+ELSEWHERE = re.compile(
+    r"prometheus_(series_extra|metric_relabelings|agent)|\w+_(state|flavour|namespace|release|timeout|values|api_url)"
+    r"|\w+_chart(_repo|_version)?|prometheus_storage_keep"
+)
+
+
+def documented(role: str) -> set[str]:
+    specs = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+    return {name for name in specs["argument_specs"]["main"]["options"] if not ELSEWHERE.fullmatch(name)}
+
+
+def test_every_documented_variable_has_a_case() -> None:
+    assert set(VARIABLES) == documented("prometheus") | documented("metrics_server")
+
+
+def render_values(output: Path, cases: dict[str, dict[str, Any]]) -> Path:
+    """Render the values of all cases at once: starting Ansible costs more than the rest."""
+    everybody: dict[str, Any] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    for role in ("prometheus", "metrics_server"):
+        everybody |= yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text(encoding="utf-8"))
+        everybody["role_path"] = str(ROOT / "roles" / role)
+    inventory = output / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"vars": everybody | {"output": str(output)}, "hosts": cases}}))
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), str(HERE / "values.yml"), "-i", str(inventory)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Render the values of all cases, once: starting Ansible costs more than the rest."""
-    output = tmp_path_factory.mktemp("flavours")
-    playbook = str(Path(sys.executable).parent / "ansible-playbook")
-    for case, variables in CASES.items():
-        (output / case).mkdir()
-        extra = json.dumps(variables | {"output": str(output / case)})
-        command = [playbook, str(HERE / "values.yml"), "-i", "localhost,", "-e", extra]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return output
+    return render_values(tmp_path_factory.mktemp("flavours"), CASES)
 
 
 @pytest.fixture(scope="module")
@@ -154,22 +221,63 @@ def test_operator_flavour_finds_monitors_of_every_release(values: Values) -> Non
 
 
 UPSTREAM = {
-    "prometheus-chart": "prometheus",
-    "prometheus-operator": "kube-prometheus-stack",
-    "prometheus-pushgateway": "prometheus-pushgateway",
-    "metrics_server-chart": "metrics-server",
+    "prometheus-chart": ("prometheus", "chart"),
+    "prometheus-operator": ("kube-prometheus-stack", "operator"),
+    "prometheus-pushgateway": ("prometheus-pushgateway", "operator"),
+    "metrics_server-chart": ("metrics-server", "chart"),
 }
+Upstream = Callable[[str, Path], str]
+
+
+@pytest.fixture(scope="module")
+def upstream(helm: str) -> Upstream:
+    """Render the upstream chart that takes the values of a template."""
+    charts = os.environ.get("CONTINUUM_CHARTS")
+    if not charts:
+        pytest.skip("CONTINUUM_CHARTS names no folder with charts: rendering with the upstream charts is left out")
+
+    def run(template: str, values: Path) -> str:
+        name = UPSTREAM[template][0]
+        found = [*sorted(Path(charts).glob(f"{name}-[0-9]*.tgz")), Path(charts) / name]
+        if not found[0].exists():
+            pytest.fail(f"no {name}-<version>.tgz and no folder {name} in CONTINUUM_CHARTS={charts}")
+        command = [helm, "template", "prometheus", str(found[0]), "-n", "monitoring", "-f", str(values)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("template", UPSTREAM)
-def test_upstream_charts_take_them(template: str, case: str, folder: Path, helm: str) -> None:
-    charts = os.environ.get("CONTINUUM_UPSTREAM_CHARTS")
-    if not charts:
-        pytest.skip("CONTINUUM_UPSTREAM_CHARTS does not name a folder with the upstream charts")
-    chart = Path(charts) / UPSTREAM[template]
-    file = folder / case / f"{template}.yml"
-    command = [helm, "template", "prometheus", str(chart), "-n", "monitoring", "-f", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert [document["kind"] for document in yaml.safe_load_all(done.stdout) if document]
+def test_upstream_charts_take_them(upstream: Upstream, template: str, case: str, folder: Path) -> None:
+    rendered = upstream(template, folder / case / f"{template}.yml")
+    assert [document["kind"] for document in yaml.safe_load_all(rendered) if document]
+
+
+@pytest.fixture(scope="module")
+def each_variable(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Values with each variable changed alone, and what the charts render with none of them."""
+    cases = {"defaults": {}} | {name: {name: value} for name, value in VARIABLES.items()}
+    output = render_values(tmp_path_factory.mktemp("variables"), cases)
+    return output, {template: upstream(template, output / "defaults" / f"{template}.yml") for template in UPSTREAM}
+
+
+@pytest.mark.parametrize(
+    ("variable", "flavour"),
+    [
+        (name, of)
+        for of in ("chart", "operator")
+        for name in VARIABLES
+        if of == "chart" or name.startswith("prometheus_")
+    ],
+)
+def test_no_variable_is_without_effect(
+    upstream: Upstream, each_variable: tuple[Path, dict[str, str]], variable: str, flavour: str
+) -> None:
+    output, unchanged = each_variable
+    role = variable.split("_")[0]
+    templates = [each for each, (_, of) in UPSTREAM.items() if of == flavour and each.startswith(role)]
+    changed = {each: upstream(each, output / variable / f"{each}.yml") for each in templates}
+    assert changed != {each: unchanged[each] for each in templates}
