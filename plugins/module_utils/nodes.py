@@ -8,9 +8,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 Object = dict[str, Any]
+K = TypeVar("K")
+V = TypeVar("V")
 # Where a node keeps what was given to it, so that it can be taken away again.
 ANNOTATION = "continuum.edge/given"
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -79,37 +81,50 @@ def present(node: Object) -> Marks:
     return Marks(dict(node["metadata"].get("labels") or {}), {(t.key, t.effect): t for t in taints_of(node)})
 
 
-def given(node: Object) -> Marks:
-    """What an earlier run gave to the node."""
-    kept = json.loads((node["metadata"].get("annotations") or {}).get(ANNOTATION, "{}"))
-    return Marks.of(kept.get("labels", {}), kept.get("taints", ()))
+def given(node: Object) -> tuple[Marks, Marks]:
+    """What an earlier run gave to the node, and what the node had in its place."""
+    kept: Object = json.loads((node["metadata"].get("annotations") or {}).get(ANNOTATION) or "{}")
+    had: Object = kept.get("had", {})
+    return (
+        Marks.of(kept.get("labels", {}), kept.get("taints", ())),
+        Marks.of(had.get("labels", {}), had.get("taints", ())),
+    )
+
+
+def settle(
+    now: Mapping[K, V], wanted: Mapping[K, V], before: Mapping[K, V], had: Mapping[K, V]
+) -> tuple[dict[K, V], dict[K, V], dict[K, V]]:
+    """What there is to be, what of it is given, and what that stands in the place of."""
+    after = dict(now)
+    for key in before.keys() - wanted.keys():
+        # What somebody has changed since is theirs.
+        if now.get(key) == before[key]:
+            del after[key]
+            after |= {key: had[key]} if key in had else {}
+    ours = {key: value for key, value in wanted.items() if key in before or now.get(key) != value}
+    return (
+        after | dict(wanted),
+        ours,
+        {key: (had if key in before else now)[key] for key in ours if key in (had if key in before else now)},
+    )
 
 
 def plan(node: Object, wanted: Marks) -> tuple[Object, Object]:
     """The labels and taints that the node is to have, and what of them was given to it.
 
-    What an earlier run gave and nobody wants any more goes, unless somebody has changed it since. What the node had
-    of itself stays when it is no longer wanted: it was never given.
+    What an earlier run gave and nobody wants any more goes, and what the node had in its place comes back.
     """
-    now, before = present(node), given(node)
-    labels, taints = dict(now.labels), dict(now.taints)
-    for key, value in before.labels.items():
-        if key not in wanted.labels and labels.get(key) == value:
-            del labels[key]
-    for key_effect, taint in before.taints.items():
-        if key_effect not in wanted.taints and taints.get(key_effect) == taint:
-            del taints[key_effect]
-    given_now = Marks(
-        {k: v for k, v in wanted.labels.items() if k in before.labels or now.labels.get(k) != v},
-        {k: t for k, t in wanted.taints.items() if k in before.taints or now.taints.get(k) != t},
-    )
-    after = Marks(labels | wanted.labels, taints | wanted.taints)
-    return after.written(), given_now.written() if given_now else {}
+    now, (before, had) = present(node), given(node)
+    labels, our_labels, had_labels = settle(now.labels, wanted.labels, before.labels, had.labels)
+    taints, our_taints, had_taints = settle(now.taints, wanted.taints, before.taints, had.taints)
+    ours, displaced = Marks(our_labels, our_taints), Marks(had_labels, had_taints)
+    kept = ours.written() if ours else {}
+    return Marks(labels, taints).written(), kept | ({"had": displaced.written()} if displaced else {})
 
 
 def patch(node: Object, wanted: Marks) -> Object:
     """A merge patch that brings the node there; empty where it is there already."""
-    now, before = present(node), given(node)
+    now = present(node)
     after, given_now = plan(node, wanted)
     body: Object = {}
     if after["labels"] != now.written()["labels"]:
@@ -119,8 +134,8 @@ def patch(node: Object, wanted: Marks) -> Object:
         # One that is there already keeps its other fields, such as the time of a NoExecute.
         there = taints_of(node)
         body["spec"] = {"taints": [there.get(taint) or taint.body() for taint in map(Taint.parse, after["taints"])]}
-    if given_now != (before.written() if before else {}):
-        kept = json.dumps(given_now) if given_now else None
+    kept = json.dumps(given_now) if given_now else None
+    if kept != (node["metadata"].get("annotations") or {}).get(ANNOTATION):
         body.setdefault("metadata", {})["annotations"] = {ANNOTATION: kept}
     if body:
         # The list of taints is replaced as a whole: not where somebody else has changed it meanwhile.
@@ -149,7 +164,7 @@ class Cluster:
             return dict(json.loads(function(*arguments, _preload_content=False, _request_timeout=15, **options).data))
         except ApiException as error:
             try:
-                why = json.loads(error.body)["message"]
+                why = json.loads(error.body or "")["message"]
             except (TypeError, ValueError, KeyError):
                 why = error.reason
             raise NodesError(f"The cluster answers {error.status}: {why}") from error

@@ -9,7 +9,8 @@ module: nodes
 short_description: Give the nodes of a cluster their labels and taints
 version_added: 0.1.0
 description:
-  - Sets labels and taints of named nodes, and takes away those that an earlier run gave and nobody wants any more.
+  - Sets labels and taints of named nodes, and takes away those that an earlier run gave and nobody wants any more; what
+    they stood in the place of comes back.
   - Labels and taints of others stay as they are. What was given is written on the node in the annotation
     C(continuum.edge/given).
 author:
