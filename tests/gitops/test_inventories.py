@@ -19,7 +19,12 @@ def sites(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Each site's folder in a checkout, and what the playbook hands to Helm, by the name of the site."""
     checkout, described = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("described")
     subprocess.run(["git", "init", "-q", str(checkout)], check=True)
-    render(request.param, checkout / "fleet")
+    try:
+        render(request.param, checkout / "fleet")
+    except AssertionError as error:
+        if "cannot be downloaded" in str(error):
+            pytest.skip(f"inventories/{request.param} has upstream charts, and their repository does not answer")
+        raise
     play("tests/gitops/releases.yml", request.param, "-e", f"output={described}")
     return checkout, {path.stem: json.loads(path.read_text()) for path in described.glob("*.json")}
 
