@@ -568,7 +568,7 @@ class Runtime:
                         "event": "start",
                         "id": task,
                         "name": name,
-                        "worker": record["label"],
+                        "worker": record["worker"],
                         "time": begin,
                         "slot": slot,
                     }
