@@ -40,6 +40,16 @@ class Resource:
         return f"{level}:{self.name}_{what}_{self.unit}:{'max' if level == 'container' else 'sum'}"
 
     @property
+    def word(self) -> str:
+        """The title within a sentence."""
+        return self.title if self.title.isupper() else self.title.lower()
+
+    @property
+    def size(self) -> str:
+        """What a node has of it."""
+        return "cores" if self.unit == "cores" else self.word
+
+    @property
     def capacity(self) -> str:
         return f"node:{self.name}_capacity_{self.unit}:max"
 
@@ -51,7 +61,7 @@ def ladder(resource: Resource) -> Iterator[Metric]:
     """What is used at every level, and of nodes and the cluster what they have."""
     title, unit, usage = resource.title, resource.unit, resource.usage
 
-    def at(level: str, meaning: str, expr: str, absent: str = "") -> Metric:
+    def at(level: str, meaning: str, expr: str, absent: str = "", origin: str = "support") -> Metric:
         source = resource.source.get(level)
         return Metric(
             name=usage(level),
@@ -60,11 +70,7 @@ def ladder(resource: Resource) -> Iterator[Metric]:
             type=resource.type,
             meaning=f"{title} that {meaning}{resource.remarks.get(level, '')}.",
             expr=expr,
-            origin="source"
-            if source or level == "namespace"
-            else "requirement"
-            if level == "application"
-            else "support",
+            origin="source" if source or level == "namespace" else origin,
             source=(source,) if source else (),
             difference=resource.differences.get(level, ""),
             absent=absent,
@@ -76,7 +82,7 @@ def ladder(resource: Resource) -> Iterator[Metric]:
         category=resource.name,
         unit=unit,
         type="gauge",
-        meaning=f"{'Cores' if unit == 'cores' else title} of a node.",
+        meaning=f"{resource.size.capitalize()} of a node.",
         expr=over("max", "node", f'kube_node_status_$node_size{{$kube_state_metrics, resource="{resource.name}"}}'),
         difference=resource.differences["capacity"],
     )
@@ -91,7 +97,7 @@ def ladder(resource: Resource) -> Iterator[Metric]:
         category=resource.name,
         unit="ratio",
         type="ratio",
-        meaning=f"Share of a node's {'cores' if unit == 'cores' else resource.name} in use.",
+        meaning=f"Share of a node's {resource.size} in use.",
         expr=f"{usage('node')} / {resource.capacity}",
         warning=0.8,
         critical=0.95,
@@ -101,7 +107,7 @@ def ladder(resource: Resource) -> Iterator[Metric]:
         category=resource.name,
         unit=unit,
         type="gauge",
-        meaning=f"{'Cores' if unit == 'cores' else title} of all nodes; of one, where all stand on one machine.",
+        meaning=f"{resource.size.capitalize()} of all nodes; of one, where all stand on one machine.",
         expr=over("$cluster_size", "cluster", resource.capacity),
     )
     yield at("cluster", f"all nodes {verb}", over("sum", "cluster", usage("node")))
@@ -111,7 +117,7 @@ def ladder(resource: Resource) -> Iterator[Metric]:
         category=resource.name,
         unit="percent",
         type="percent",
-        meaning=f"{title} in use over the {title if unit == 'cores' else resource.name} of all nodes that report.",
+        meaning=f"{title} in use over the {resource.word} of all nodes that report.",
         expr=f"""\
 100 * {over("sum", "cluster", both.format(usage("node"), resource.capacity))}
 / {over("$cluster_size", "cluster", both.format(resource.capacity, usage("node")))}""",
@@ -146,7 +152,8 @@ def ladder(resource: Resource) -> Iterator[Metric]:
         absent="the hosts have no systemd, or the kubelet does not account their services",
     )
     yield at("namespace", f"the pods of a namespace {verb}", over("sum", "namespace", usage("pod")))
-    yield at("application", f"an application {verb}s", over("sum", "application", f"{usage('pod')}\n{APPLICATION}"))
+    of_pods = over("sum", "application", f"{usage('pod')}\n{APPLICATION}")
+    yield at("application", f"an application {verb}s", of_pods, origin="requirement")
 
 
 def declared(resource: Resource, what: str, category: str, origin: str, absent: str) -> Iterator[Metric]:
@@ -193,7 +200,7 @@ def declared(resource: Resource, what: str, category: str, origin: str, absent: 
 
 def limits(resource: Resource) -> Iterator[Metric]:
     """Limits, and usage over them: the quota of an application."""
-    absent = f"no container has a {resource.title if resource.unit == 'cores' else resource.name} limit"
+    absent = f"no container has a {resource.word} limit"
     yield from declared(resource, "limit", resource.name, "candidate", absent)
     usage, limit = resource.usage("container"), resource.declared("container", "limit")
     for level, meaning, expr in (
@@ -250,7 +257,7 @@ def efficiency(resource: Resource) -> Iterator[Metric]:
             unit="ratio",
             type="ratio",
             meaning=(
-                f"Resource efficiency: {resource.title if resource.unit == 'cores' else resource.name} used over "
+                f"Resource efficiency: {resource.word} used over "
                 "requested, of the pods that request it. Above 1 more is used than asked for, far below 1 room is set "
                 "aside for nothing."
             ),
