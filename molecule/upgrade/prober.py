@@ -12,7 +12,7 @@ INTERVAL = 0.25
 
 def answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=1) as answer:  # of our own cluster
+        with urllib.request.urlopen(url, timeout=5) as answer:  # of our own cluster
             return bool(answer.status == 200)
     except OSError:
         return False
