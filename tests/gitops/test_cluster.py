@@ -1,4 +1,4 @@
-"""What is rendered, before a live API server; and what the playbook has installed there, object by object."""
+"""What is rendered, before a live API server."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from .conftest import by_flux, named, program, render
+from .conftest import program, render
 
 pytestmark = pytest.mark.cluster
 
@@ -23,7 +21,6 @@ DEFINITIONS = {
     "github.com/fluxcd/helm-controller@v1.6.2": "config/crd/bases",
     "github.com/argoproj/argo-cd/v3@v3.5.0": "manifests/crds/application-crd.yaml",
 }
-RELEASES = {"prometheus": "monitoring", "metrics-server": "kube-system", "grafana-dashboards": "monitoring"}
 NAMESPACES = ["argocd", "flux-system"]
 
 
@@ -74,20 +71,3 @@ def test_every_object_is_accepted(site: Path) -> None:
     assert [line for line in said if not line.endswith("serverside-applied (server dry run)")] == []
     assert sum(line.startswith("application.argoproj.io/") for line in said) >= 4
     assert sum(line.startswith("helmrelease.helm.toolkit.fluxcd.io/") for line in said) == 2
-
-
-def test_it_is_what_the_playbook_installed(site: Path, tmp_path: Path) -> None:
-    charts, objects = by_flux(site, site.parent)
-    theirs: dict[str, Any] = named(objects)
-    for chart in charts:
-        theirs |= chart.objects(tmp_path)
-    installed: dict[str, Any] = {}
-    for release, namespace in RELEASES.items():
-        command = [program("helm"), "get", "manifest", release, "-n", namespace]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        installed |= named([document for document in yaml.safe_load_all(done.stdout) if document])
-    hooks = {name for name, obj in theirs.items() if "helm.sh/hook" in (obj["metadata"].get("annotations") or {})}
-    assert theirs.keys() - hooks == installed.keys()
-    for name, obj in installed.items():
-        assert theirs[name] == obj, name
