@@ -237,8 +237,7 @@ def renew(cluster: Cluster, claim: str, timeout: float) -> None:
         "spec": {key: value for key, value in old["spec"].items() if key != "volumeName"},
     }
     cluster.delete("v1", "PersistentVolumeClaim", claim)
-    gone = lambda: cluster.get("v1", "PersistentVolumeClaim", claim) is None  # noqa: E731
-    until(gone, timeout, f"The claim {claim} did not go")
+    until(lambda: cluster.get("v1", "PersistentVolumeClaim", claim) is None, timeout, f"The claim {claim} did not go")
     cluster.create(new)
 
 
