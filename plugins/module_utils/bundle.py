@@ -52,6 +52,10 @@ def pack(files: Mapping[str, bytes | Path]) -> bytes:
     ):
         for name, source in sorted(files.items()):
             member = tarfile.TarInfo(name)
+            if isinstance(source, Path) and source.is_dir():
+                member.type, member.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(member)
+                continue
             data = source.read_bytes() if isinstance(source, Path) else source
             member.size = len(data)
             member.mode = 0o755 if isinstance(source, Path) and source.stat().st_mode & 0o100 else 0o644
@@ -60,7 +64,27 @@ def pack(files: Mapping[str, bytes | Path]) -> bytes:
 
 
 def pack_folder(folder: Path, prefix: str = "") -> bytes:
-    return pack({f"{prefix}{path.relative_to(folder)}": path for path in folder.rglob("*") if path.is_file()})
+    """With its folders, which ansible-galaxy looks for, and without what Python leaves in them."""
+    paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
+    return pack({f"{prefix}{path.relative_to(folder)}": path for path in paths if path.is_dir() or path.is_file()})
+
+
+def pack_collection(folder: Path) -> tuple[str, bytes]:
+    """An installed collection as an artefact again, and its name.
+
+    Who installed it may have left out what is not for use; ansible-galaxy wants every file that is listed.
+    """
+    manifest: Json = json.loads((folder / "MANIFEST.json").read_text())
+    listed: Json = json.loads((folder / "FILES.json").read_text())
+    listed["files"] = [each for each in listed["files"] if (folder / each["name"]).exists()]
+    content = json.dumps(listed, indent=1).encode()
+    manifest["file_manifest_file"]["chksum_sha256"] = hashlib.sha256(content).hexdigest()
+    files: dict[str, bytes | Path] = {
+        each["name"]: folder / each["name"] for each in listed["files"] if each["name"] != "."
+    }
+    files |= {"FILES.json": content, "MANIFEST.json": json.dumps(manifest, indent=1).encode()}
+    info = manifest["collection_info"]
+    return f"{info['namespace']}-{info['name']}-{info['version']}.tar.gz", pack(files)
 
 
 def chart_file(spec: Spec) -> str:

@@ -204,9 +204,7 @@ class Maker:
                 archive = self.built(path)
                 name, content = archive.name, archive.read_bytes()
             else:
-                info = json.loads((path / "MANIFEST.json").read_text())["collection_info"]
-                name = f"{info['namespace']}-{info['name']}-{info['version']}.tar.gz"
-                content = bundle.pack_folder(path)
+                name, content = bundle.pack_collection(path)
             self.write(f"collections/{name}", content)
 
     def built(self, source: Path) -> Path:

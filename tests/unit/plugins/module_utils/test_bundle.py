@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -49,6 +53,30 @@ def test_packing_twice_gives_the_same(tmp_path: Path) -> None:
     first = bundle.pack_folder(tmp_path, "x/")
     os.utime(tmp_path / "a", (0, 0))
     assert bundle.pack_folder(tmp_path, "x/") == first
+
+
+def test_an_archive_has_its_folders(tmp_path: Path) -> None:
+    # Without them ansible-galaxy refuses a collection.
+    (tmp_path / "a" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "a" / "b").write_bytes(b"1")
+    with tarfile.open(fileobj=io.BytesIO(bundle.pack_folder(tmp_path))) as archive:
+        assert {member.name: member.isdir() for member in archive} == {"a": True, "a/b": False}
+
+
+def test_a_collection_lists_what_it_has(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("x")
+    names = {"README.md": "file", ".github": "dir", ".github/ci.yml": "file", ".": "dir"}
+    (tmp_path / "FILES.json").write_text(json.dumps({"files": [{"name": n, "ftype": k} for n, k in names.items()]}))
+    info = {"namespace": "a", "name": "b", "version": "1.0.0"}
+    manifest = {"collection_info": info, "file_manifest_file": {"chksum_sha256": "0"}}
+    (tmp_path / "MANIFEST.json").write_text(json.dumps(manifest))
+    name, content = bundle.pack_collection(tmp_path)
+    assert name == "a-b-1.0.0.tar.gz"
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        assert sorted(archive.getnames()) == ["FILES.json", "MANIFEST.json", "README.md"]
+        files, manifest = (archive.extractfile(each).read() for each in ("FILES.json", "MANIFEST.json"))  # type: ignore[union-attr]
+    assert [each["name"] for each in json.loads(files)["files"]] == ["README.md", "."]
+    assert json.loads(manifest)["file_manifest_file"]["chksum_sha256"] == hashlib.sha256(files).hexdigest()
 
 
 def test_a_chart_is_found_by_name_and_version(folder: Path, tmp_path: Path) -> None:
