@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import re
 import shutil
 import statistics
@@ -91,55 +90,6 @@ def site(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
             "s",
             command="helm upgrade --install --wait, once for each release",
             note=f"rounds {each_of(bare_seconds)}",
-        ),
-    ]
-
-
-# Out of a bundle
-
-
-def bundle(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
-    """Both from nothing, by turns. The images are in the cluster's registry either way, as a site's would be."""
-    cluster.up()
-    registry = f"{cluster.node_address.rpartition('.')[0]}.1:5001"
-    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
-    online: list[Done] = []
-    offline: list[Done] = []
-    with tempfile.TemporaryDirectory() as folder:
-        made = cluster.play(
-            *["bundle", "-e", f"bundle_output={folder}/bundle", "-e", f"bundle_source_registry={registry}"],
-            *["-e", "bundle_source_insecure=true", "-e", json.dumps({"bundle_architectures": [architecture]})],
-        )
-        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-        load = [
-            "-e",
-            f"bundle={folder}/bundle",
-            "-e",
-            f"bundle_registry={registry}",
-            "-e",
-            "bundle_registry_insecure=true",
-        ]
-        for _ in range(options.rounds):
-            cluster.play("remove", "--skip-tags", "helm")
-            online.append(cluster.play("site"))
-            cluster.play("remove", "--skip-tags", "helm")
-            offline.append(cluster.play("site", *load))
-    ratios = [b.seconds / a.seconds for a, b in zip(online, offline, strict=True)]
-    return [
-        Figure(
-            "site.yml out of a bundle, as a multiple of site.yml",
-            statistics.median(ratios),
-            "x",
-            goal=1.1,
-            command=f"{SITE} -e bundle=<folder>",
-            note=f"rounds {each_of(ratios)}",
-        ),
-        Figure(
-            "bundle.yml",
-            made.seconds,
-            "s",
-            command="ansible-playbook playbooks/bundle.yml -i inventories/local -e bundle_output=<folder>",
-            note=f"{size / MIB:.0f} MiB, {architecture}",
         ),
     ]
 
@@ -334,7 +284,6 @@ class Benchmark:
 # In this order; each finds the cluster as the one before has left it.
 ALL = {
     "site": Benchmark("site.yml against bare Helm", site),
-    "bundle": Benchmark("site.yml out of a bundle", bundle, on_request=True),
     "noop": Benchmark("make up with nothing to do", noop),
     "warm": Benchmark("make up with everything built", warm),
     "lean": Benchmark("The lean profile on three idle nodes", lean),
