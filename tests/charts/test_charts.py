@@ -21,7 +21,7 @@ POD_OWNERS = ("DaemonSet", "Deployment", "Job", "StatefulSet")
 LEAN = "edge-monitoring"
 # Names of the pods that need a token for the API; the others must not have one.
 TALKS_TO_API = {
-    LEAN: ("-server", "-kube-state-metrics"),
+    LEAN: ("-server", "-server-check", "-kube-state-metrics"),  # the check looks for the files that are configured
     "metrics-server": ("test", "ms"),
     "compss": (),  # one container has it, by a volume
 }
