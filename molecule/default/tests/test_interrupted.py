@@ -74,7 +74,8 @@ def captured(state: str, directory: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     made = tmp_path / NAME
-    (made / "etc" / f"{NAME}-1" / "cni").mkdir(parents=True)
+    for needed in ("bin", f"etc/{NAME}-1/cni"):
+        (made / needed).mkdir(parents=True)
     return made
 
 
