@@ -253,7 +253,7 @@ def lean(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
 # Programs of their own
 
 
-def program(name: str) -> Callable[[Cluster, argparse.Namespace], list[Figure]]:
+def program(name: str, on_cluster: bool = False) -> Callable[[Cluster, argparse.Namespace], list[Figure]]:
     """One that writes a JSON object a line with the fields of a figure, and finds the built programs by variable."""
 
     def measure(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
@@ -262,12 +262,13 @@ def program(name: str) -> Callable[[Cluster, argparse.Namespace], list[Figure]]:
             say(f"{path} is not there: left out")
             return []
         programs = cluster.directory / "bin"
-        if not (programs / "prometheus").exists():
+        if on_cluster or not (programs / "prometheus").exists():
             cluster.up()
-        if cluster.made:
+        if cluster.made and not on_cluster:
             # It needs the processors for itself.
             cluster.end("stopped")
-        found = {each.upper(): str(programs / each) for each in ("prometheus", "promtool")}
+        found = {each.upper(): str(programs / each) for each in ("prometheus", "promtool", "helm", "kubectl")}
+        found["KUBECONFIG"] = str(cluster.directory / "kubeconfig")
         output = run([str(path)], env=cluster.env | found, errors=None).output
         return [Figure(**json.loads(line)) for line in output.splitlines() if line.strip()]
 
@@ -289,5 +290,6 @@ ALL = {
     "lean": Benchmark("The lean profile on three idle nodes", lean),
     "rules": Benchmark("The catalogue and its rules", program("rules")),
     "dashboards": Benchmark("Dashboards", program("dashboards")),
+    "compss": Benchmark("Applications, engine dask", program("compss", on_cluster=True)),
     "cold": Benchmark("make up with nothing cached (some 12 minutes)", cold, on_request=True),
 }

@@ -11,8 +11,7 @@ from .cases import CASES
 from .conftest import Render
 
 pytestmark = pytest.mark.cluster
-# Applications bring kinds and volumes of their own; tests/compss installs them.
-ALL = [(chart, case) for chart, cases in CASES.items() for case in cases if chart != "compss"]
+ALL = [(chart, case) for chart, cases in CASES.items() for case in cases]
 # A namespace that is always there.
 NAMESPACE = "default"
 

@@ -98,6 +98,12 @@ if __name__ == "__main__":
 '''
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a script writes beside itself stays out of the checkout."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
     folder = tmp_path / "application"

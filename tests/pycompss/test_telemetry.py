@@ -147,6 +147,15 @@ def test_misses_are_events_of_the_engine(own_engine: Runtime) -> None:
     assert sorted(late) == sorted(event["id"] for event in missed)
 
 
+def test_a_start_names_the_worker_as_its_end_does(own_engine: Runtime) -> None:
+    sleeps(0.6)
+    compss_barrier()
+    assert isinstance(own_engine.sink, Events)
+    (start,), (end,) = own_engine.sink.of("start"), own_engine.sink.of("end")
+    assert start["worker"] == end["worker"]
+    assert start["worker"] in {"one", "two"}
+
+
 def test_application_tells_redis(redis: tuple[str, Any], tmp_path: Path) -> None:
     url, client = redis
     (tmp_path / "app.py").write_text(

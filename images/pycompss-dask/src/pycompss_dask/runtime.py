@@ -568,7 +568,7 @@ class Runtime:
                         "event": "start",
                         "id": task,
                         "name": name,
-                        "worker": record["worker"],
+                        "worker": record["label"],
                         "time": begin,
                         "slot": slot,
                     }

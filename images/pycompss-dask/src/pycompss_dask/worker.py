@@ -228,7 +228,8 @@ class Host(WorkerPlugin):
         ]
         if started:
             self.announced.update(task for task, *_ in started)
-            self.worker.log_event("compss", {"worker": self.label, "started": started})
+            # Dask puts the worker's address under the key "worker".
+            self.worker.log_event("compss", {"label": self.label, "started": started})
 
     def cancel(self, tasks: list[int]) -> None:
         self.cancelled.update(tasks)
