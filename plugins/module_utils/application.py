@@ -223,7 +223,10 @@ def follow(
             key=lambda pod: pod["metadata"]["creationTimestamp"],
         )
         ended = {c["type"]: c for c in job.get("status", {}).get("conditions", ()) if c["status"] == "True"}
-        status = api.status(name, port) or status
+        end = terminated(masters[-1]) if masters else None
+        if not end:
+            # Where nothing listens any more, the API server takes seconds to say so.
+            status = api.status(name, port) or status
         waiting = {}
         # Those of an earlier run may still be on their way out.
         workers = [
@@ -248,7 +251,6 @@ def follow(
             "job": job,
             "application": status,
         }
-        end = terminated(masters[-1]) if masters else None
         if end and final(job, end):
             outcome.update(
                 state="succeeded" if end["exitCode"] == 0 else "failed",
