@@ -170,7 +170,7 @@ def _files(folder: Path) -> Iterator[Json]:
         name, version = found.groups() if found else (path.stem, "")
         yield _component("application", name, version, f"pkg:generic/chart/{name}@{version}", file_digest(path))
     for path in sorted((folder / "bin").glob("helm-*.tar.gz")):
-        _, version, _, architecture = path.name.removesuffix(".tar.gz").split("-")
+        _name, version, _system, architecture = path.name.removesuffix(".tar.gz").split("-")
         purl = f"pkg:golang/helm.sh/helm/{version.split('.')[0]}@{version}?goarch={architecture}"
         yield _component("application", "helm", version, purl, file_digest(path))
     for path in sorted((folder / "collections").glob("*.tar.gz")):
@@ -178,7 +178,7 @@ def _files(folder: Path) -> Iterator[Json]:
         purl = f"pkg:generic/ansible-collection/{namespace}.{name}@{version}"
         yield _component("framework", f"{namespace}.{name}", version, purl, file_digest(path))
     for path in sorted((folder / "wheels").glob("*.whl")):
-        name, version, _ = path.name.removesuffix(".whl").split("-", 2)
+        name, version, _rest = path.name.removesuffix(".whl").split("-", 2)
         purl = f"pkg:pypi/{name.lower().replace('_', '-')}@{version}?file_name={path.name}"
         yield _component("library", name, version, purl, file_digest(path))
 

@@ -229,7 +229,7 @@ def _argocd(entries: list[Entry], settings: Settings, charts: Mapping[str, str])
                 source = {"repoURL": entry.repo, "chart": entry.chart, "targetRevision": entry.version}
             else:
                 # Argo CD names an OCI registry without its scheme.
-                registry, _, chart = entry.chart.removeprefix("oci://").rpartition("/")
+                registry, _slash, chart = entry.chart.removeprefix("oci://").rpartition("/")
                 source = {"repoURL": registry, "chart": chart, "targetRevision": entry.version}
             source["helm"] = {"releaseName": entry.name, "valuesObject": _values(entry)}
             objects.append(_application(entry.name, entry, source, wave + 1, settings))

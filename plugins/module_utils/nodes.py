@@ -193,6 +193,6 @@ def apply(cluster: Cluster, wanted: Mapping[str, Marks], *, dry_run: bool) -> li
     for name, body in patches.items():
         if body:
             cluster.patch(name, body, dry_run=dry_run)
-            after, _ = plan(found[name], wanted[name])
+            after, _record = plan(found[name], wanted[name])
             changes.append({"name": name, "before": present(found[name]).written(), "after": after})
     return changes

@@ -48,7 +48,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        name, _, digest = text.partition("@")
+        name, _at, digest = text.partition("@")
         name, tag = (name.rpartition(":")[0], name.rpartition(":")[2]) if ":" in name.rpartition("/")[2] else (name, "")
         host, slash, repository = name.partition("/")
         if not slash or not re.search(r"[.:]|^localhost$", host):
@@ -104,7 +104,7 @@ class Registry:
         raise AssertionError("unreachable")
 
     def _authorize(self, challenge: str) -> str:
-        kind, _, rest = challenge.partition(" ")
+        kind, _space, rest = challenge.partition(" ")
         known = _credentials(self.host)
         if kind.lower() == "basic" and known:
             return f"Basic {known}"
@@ -205,7 +205,7 @@ class Layout:
         manifests = [{**image, "annotations": dict.fromkeys(NAMES, name)} for name, image in sorted(images.items())]
         index = {"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": manifests}
         (self.folder / "index.json").write_text(dump(index))
-        used = {self.blob(digest) for image in images.values() for digest, _ in self.walk(image)}
+        used = {self.blob(digest) for image in images.values() for digest, _descriptor in self.walk(image)}
         for path in (self.folder / "blobs").rglob("*"):
             if path.is_file() and path not in used:
                 path.unlink()
@@ -259,7 +259,7 @@ def _chosen(manifests: list[Json], architectures: list[str], name: str) -> list[
 
 
 def _pull_manifest(registry: Registry, repository: str, reference: str, layout: Layout) -> None:
-    content, _ = registry.manifest(repository, reference)
+    content, _media_type = registry.manifest(repository, reference)
     manifest = json.loads(content)
     for part in [*([manifest["config"]] if "config" in manifest else []), *(manifest.get("layers") or ())]:
         _pull_blob(registry, repository, part["digest"], layout)

@@ -100,7 +100,7 @@ def until(ready: Callable[[], bool], timeout: float, otherwise: str) -> None:
 def save(cluster: Cluster, claim: str, archive: Path, guard: Guard | None, attempts: int = 3) -> str:
     """From the pod that runs on the volume, while it runs. Returns the digest of the archive."""
     mount = mounted(cluster, claim)
-    for _ in range(attempts):
+    for _attempt in range(attempts):
         before = guard.state() if guard else ""
         digest = _save(cluster, mount, archive)
         if not guard or guard.state() == before:

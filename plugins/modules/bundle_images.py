@@ -108,7 +108,7 @@ def archive(layout: oci.Layout, image: oci.Json) -> bytes:
             member = tarfile.TarInfo(name)
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
-        for digest in dict.fromkeys(digest for digest, _ in layout.walk(image)):
+        for digest in dict.fromkeys(digest for digest, _descriptor in layout.walk(image)):
             tar.add(layout.blob(digest), f"blobs/{digest.replace(':', '/')}")
     return content.getvalue()
 
