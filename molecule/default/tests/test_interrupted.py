@@ -84,7 +84,6 @@ def directory(tmp_path: Path) -> Path:
 def up(directory: Path, tmp_path: Path) -> str:
     made, _, _ = captured("present", directory, tmp_path).partition("# What an earlier description had")
     assert "make_mounts" in made
-    (made / "bin" / "kube").touch()
     return made
 
 
