@@ -102,7 +102,7 @@ APPLICATION: dict[str, Any] = {
             "nodeSelector": {"a": "b"},
             "tolerations": [{"operator": "Exists"}],
             "affinity": {"nodeAffinity": {}},
-            "priorityClassName": "high",
+            "priorityClassName": "system-cluster-critical",
             "podAnnotations": {"a": "b"},
         },
         "worker": {

@@ -59,7 +59,10 @@ def apply(api: dynamic.DynamicClient, item: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize(("chart", "case"), ALL)
 def test_server_side_dry_run(api: dynamic.DynamicClient, render: Render, chart: str, case: str) -> None:
-    refused = [apply(api, untaken(item)) for item in render(chart, CASES[chart][case], NAMESPACE)]
+    items = render(chart, CASES[chart][case], NAMESPACE)
+    # The cluster has no Prometheus Operator, whose kinds these are.
+    known = [item for item in items if not item["apiVersion"].startswith("monitoring.coreos.com/")]
+    refused = [apply(api, untaken(item)) for item in known]
     assert not any(refused), "\n".join(filter(None, refused))
 
 
