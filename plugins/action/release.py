@@ -4,26 +4,13 @@
 
 from __future__ import annotations
 
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-
-def pack(chart: Path, archive: Path) -> None:
-    """As `helm package` does: all below one folder. Nobody's name or time, so that equal charts are equal archives."""
-
-    def nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-        entry.uid = entry.gid = entry.mtime = 0
-        entry.uname = entry.gname = ""
-        return entry
-
-    with tarfile.open(archive, "w:gz") as file:
-        for path in sorted(chart.rglob("*")):
-            if path.is_file():
-                file.add(path, f"{chart.name}/{path.relative_to(chart)}", filter=nobodys)
+from ansible_collections.continuum.edge.plugins.module_utils.bundle import pack_folder
 
 
 class ActionModule(ActionBase):
@@ -44,7 +31,7 @@ class ActionModule(ActionBase):
         if chart.is_dir():
             with tempfile.TemporaryDirectory() as scratch:
                 archive = Path(scratch, "chart.tgz")
-                pack(chart, archive)
+                archive.write_bytes(pack_folder(chart, f"{chart.name}/"))
                 self._transfer_file(str(archive), remote)
         else:
             self._transfer_file(str(chart), remote)
