@@ -137,7 +137,7 @@ options:
 EXAMPLES = r"""
 - name: Write a site's folder
   continuum.edge.gitops:
-    dest: /work/fleet/garage
+    dest: fleet/garage
     cluster: garage
     repo_url: https://git.example/fleet.git
     releases:
