@@ -31,6 +31,20 @@ def compare(folder: Path, files: Mapping[str, bytes]) -> list[Change]:
     ]
 
 
+def write(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """A file atomically, with the folders that it lies in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+
+
 def apply(folder: Path, changes: list[Change]) -> None:
     """Each file atomically; folders that are empty then go, the outermost too."""
     for change in changes:
@@ -43,13 +57,4 @@ def apply(folder: Path, changes: list[Change]) -> None:
                     if parent == folder:
                         break
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(change.after)
-                os.fchmod(file.fileno(), 0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink()
-            raise
+        write(path, change.after)

@@ -51,11 +51,11 @@ written:
   elements: str
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.continuum.edge.plugins.module_utils import tree
 
 
 def current(path: Path) -> tuple[str, int] | None:
@@ -64,19 +64,6 @@ def current(path: Path) -> tuple[str, int] | None:
         return path.read_text(encoding="utf-8"), path.stat().st_mode & 0o7777
     except FileNotFoundError:
         return None
-
-
-def write(path: Path, content: str, mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
 
 
 def main() -> None:
@@ -100,7 +87,7 @@ def main() -> None:
             if found == (content, mode):
                 continue
             if not module.check_mode:
-                write(path, content, mode)
+                tree.write(path, content.encode(), mode)
         except OSError as error:
             module.fail_json(msg=f"cannot write {path}: {error.strerror}", written=written)
         written.append(name)
