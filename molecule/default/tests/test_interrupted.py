@@ -32,14 +32,15 @@ status=$?
 [ "$(wc -l < {calls})" != "$KILL_AFTER" ] || kill -KILL 0
 exit $status
 """
-# All that the script makes, without what differs from one time to the next.
+# All that the script makes, without what differs from one time to the next: the kernel tells a carrier with delay, so
+# of links only whether they are set up; findmnt lists by the mounts' ids, which the kernel gives anew.
 STATE = f"""
-ip -brief -4 address show dev {NAME}0
-ip -brief link show master {NAME}0 | awk '{{print $1, $2}}' | sed 's,@if[0-9]*,,'
-ip route | grep {NAME}0
-ip -netns {NAME}-1 -brief -4 address | sed 's,@if[0-9]*,,'
-ip -netns {NAME}-1 route
-nsenter --mount=$DIR/nodes/{NAME}-1/ns/mnt findmnt --raw --noheadings --output SOURCE,TARGET,PROPAGATION | grep -F $DIR
+ip -brief -4 address show up dev {NAME}0 | awk '{{print $1, $3}}'
+ip -brief link show up master {NAME}0 | awk '{{print $1}}' | sed 's,@if[0-9]*,,'
+ip route | grep {NAME}0 | sed 's, linkdown,,'
+ip -netns {NAME}-1 -brief -4 address show up | awk '{{print $1, $3}}' | sed 's,@if[0-9]*,,'
+ip -netns {NAME}-1 route | sed 's, linkdown,,'
+nsenter --mount=$DIR/nodes/{NAME}-1/ns/mnt findmnt -rno SOURCE,TARGET,PROPAGATION | grep -F $DIR | sort
 find /sys/fs/cgroup -type d -path '*/{NAME}*' | sort
 iptables -S | grep {NAME}
 iptables -t nat -S | grep {NAME}
