@@ -10,8 +10,6 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.continuum.edge.plugins.module_utils.bundle import pack_folder
-
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = True
@@ -26,6 +24,9 @@ class ActionModule(ActionBase):
         return result
 
     def _send(self, chart: Path) -> str:
+        # Not above: every task's process would load it.
+        from ansible_collections.continuum.edge.plugins.module_utils.bundle import pack_folder
+
         folder = self._make_tmp_path()
         remote: str = self._connection._shell.join_path(folder, chart.name + (".tgz" if chart.is_dir() else ""))
         if chart.is_dir():

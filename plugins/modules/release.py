@@ -232,7 +232,8 @@ def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scrat
     with os.fdopen(descriptor, "w") as file:
         json.dump(spec.values, file)
 
-    if not (module.check_mode or module._diff or release.exists(helm, spec)):
+    history = release.latest(helm, spec)
+    if not (history or module.check_mode or module._diff):
         # There is nothing to compare with, and nobody to show it to.
         report(f"installing {spec.name} ({Path(chart).name}), then waiting until it is ready")
         found = release.upgrade(helm, spec, chart, values_file, None, report)
@@ -240,8 +241,10 @@ def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scrat
 
     # Both at once: on a release that is up to date, nothing else is left to do.
     with ThreadPoolExecutor(1) as pool:
-        rendering: Future[release.Rendering] = pool.submit(release.render, helm, spec, chart, values_file)
-        old = release.deployed(helm, spec)
+        rendering: Future[release.Rendering] = pool.submit(
+            release.render, helm, spec, chart, values_file, validate=False
+        )
+        old = release.deployed(helm, spec, history) if history else None
         pending = old is not None and old.status in release.PENDING
         if old and pending and not module.check_mode:
             module.warn(release.recover(helm, spec, old))
@@ -264,7 +267,8 @@ def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scrat
     changed = bool(difference) or old is None or pending
     found = old
     if changed and module.check_mode:
-        found = rendered.release
+        # An upgrade would not pass without.
+        found = release.render(helm, spec, chart, values_file, pending=pending).release
     elif changed:
         verb = "upgrading" if old else "installing"
         report(f"{verb} {spec.name} ({rendered.release.chart}), then waiting until it is ready")
