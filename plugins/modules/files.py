@@ -21,10 +21,11 @@ options:
     description: Content by path.
     type: dict
     required: true
-  mode:
-    description: Mode of every file, in octal.
-    type: str
-    default: "0644"
+  programs:
+    description: Patterns, as of a shell, of the paths that can be executed. Their mode is 0755, that of others 0644.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Says what would be written without writing it.
@@ -40,7 +41,8 @@ EXAMPLES = r"""
     dest: /etc/example
     files:
       a.conf: "{{ lookup('ansible.builtin.template', 'a.conf.j2') }}"
-      b/c.conf: "{{ lookup('ansible.builtin.template', 'c.conf.j2') }}"
+      bin/b: "{{ lookup('ansible.builtin.template', 'b.sh.j2') }}"
+    programs: [bin/*]
 """
 
 RETURN = r"""
@@ -51,6 +53,7 @@ written:
   elements: str
 """
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -71,17 +74,14 @@ def main() -> None:
         argument_spec={
             "dest": {"type": "path", "required": True},
             "files": {"type": "dict", "required": True},
-            "mode": {"type": "str", "default": "0644"},
+            "programs": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    try:
-        mode = int(module.params["mode"], 8)
-    except ValueError:
-        module.fail_json(msg=f"mode is an octal number such as '0644'; found {module.params['mode']!r}")
     written, diffs = [], []
     for name, content in module.params["files"].items():
         path = Path(module.params["dest"], name)
+        mode = 0o755 if any(fnmatchcase(name, pattern) for pattern in module.params["programs"]) else 0o644
         try:
             found = current(path)
             if found == (content, mode):

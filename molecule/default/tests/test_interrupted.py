@@ -54,21 +54,15 @@ def captured(state: str, directory: Path, tmp_path: Path) -> str:
     (shell / "bash").write_text(f'#!/bin/sh\ntee {shell}/script | {shutil.which("bash")} "$@"\n')
     (shell / "bash").chmod(0o755)
     variables = {**VARIABLES, "local_cluster_dir": str(directory), "local_cluster_state": state}
-    subprocess.run(
-        [
-            "ansible-playbook",
-            "playbooks/local_cluster.yml",
-            "-i",
-            "inventories/local",
-            "--check",
-            "-e",
-            json.dumps(variables),
-        ],
+    play = ["ansible-playbook", "playbooks/local_cluster.yml", "-i", "inventories/local", "--check"]
+    done = subprocess.run(
+        [*play, "-e", json.dumps(variables)],
         cwd=PROJECT,
         env={**os.environ, "PATH": f"{shell}:{os.environ['PATH']}"},
-        check=True,
         capture_output=True,
+        text=True,
     )
+    assert done.returncode == 0, done.stdout + done.stderr
     return (shell / "script").read_text()
 
 

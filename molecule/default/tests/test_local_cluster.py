@@ -212,6 +212,13 @@ def test_cluster_comes_back_with_its_data(host: Host, volume: Path, disaster: Ca
     assert "changed=0" in play(host)
 
 
+def test_another_node_gets_all_that_it_needs(host: Host) -> None:
+    """In check mode, as a node cannot be taken away again."""
+    announced = play(host, "--check -v -e '{local_cluster_nodes: [{}, {}, {}, {}]}'")
+    for needed in ("certificates and kubeconfigs", "network of molecule-4", "mounts of molecule-4"):
+        assert f"made: {needed}" in announced
+
+
 def test_second_cluster_of_the_same_name_is_refused(host: Host, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="the network device molecule0 is taken by"):
         play(host, f"-e local_cluster_dir={tmp_path}/another")
