@@ -1,12 +1,15 @@
 """What only the chart compss has: runs, pools, the XML files of COMPSs, arguments of the script."""
 
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+import xmlschema
 
 from .cases import APPLICATION, CASES
 from .conftest import Objects
@@ -46,6 +49,25 @@ def test_the_token_is_in_the_monitoring_container_alone(application: Render) -> 
         for container in [*spec.get("initContainers", ()), *spec["containers"]]:
             mounts = [mount["name"] for mount in container.get("volumeMounts", ())]
             assert ("token" in mounts) == (container["name"] == "monitoring")
+
+
+@pytest.fixture(scope="module")
+def schemas() -> Path:
+    """Those of an installed COMPSs: /opt/COMPSs/Runtime/configuration/xml, or compss/runtime/config/xml of its sources."""
+    folder = os.environ.get("CONTINUUM_COMPSS_SCHEMAS")
+    if not folder:
+        pytest.skip("CONTINUUM_COMPSS_SCHEMAS names no folder with COMPSs' schemas: validating by them is left out")
+    return Path(folder)
+
+
+@pytest.mark.parametrize(
+    "case", sorted(name for name, values in CASES["compss"].items() if values.get("engine") != "dask")
+)
+def test_xml_is_valid(application: Render, schemas: Path, case: str) -> None:
+    files = configuration(application(CASES["compss"][case]))
+    for kind in ("project", "resources"):
+        (schema,) = schemas.rglob(f"{kind}_schema.xsd")
+        xmlschema.validate(files[f"{kind}.xml"], str(schema))
 
 
 def test_xml_says_what_the_pods_are(application: Render) -> None:
