@@ -20,7 +20,9 @@ LABEL = "edge.continuum.content"  # the image's label that holds the hash of wha
 
 MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 
 
@@ -30,17 +32,21 @@ class ImageError(Exception):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an image is built from: ``include`` are the paths in ``context`` that its Containerfile copies."""
+    """What an image is built from: ``include`` are the paths in ``context`` that its Containerfile copies.
+
+    ``architectures`` are Go's names (amd64, arm64); none is that of this machine.
+    """
 
     containerfile: Path
     context: Path
     include: tuple[str, ...] = (".",)
     arguments: tuple[tuple[str, str], ...] = ()
+    architectures: tuple[str, ...] = ()
 
     def key(self) -> str:
         """Hash of everything that goes into the image."""
         digest = hashlib.sha256(self.containerfile.read_bytes())
-        digest.update(json.dumps(self.arguments).encode())
+        digest.update(json.dumps([*self.arguments, *self.architectures]).encode())
         for path in self._files():
             digest.update(f"\0{path.relative_to(self.context)}\0{path.stat().st_mode & 0o111:o}\0".encode())
             with path.open("rb") as file:
@@ -72,12 +78,16 @@ class Registry:
         """The label of an image, None where the image or the label is not there."""
         try:
             manifest = self._get(f"{repository}/manifests/{tag}", ", ".join(MANIFESTS))
+            # Of several architectures, built together, each has it.
+            if "manifests" in manifest:
+                digest = manifest["manifests"][0]["digest"]
+                manifest = self._get(f"{repository}/manifests/{digest}", ", ".join(MANIFESTS))
             config = self._get(f"{repository}/blobs/{manifest['config']['digest']}", "*/*")
         except urllib.error.HTTPError as error:
             if error.code == 404:
                 return None
             raise ImageError(f"registry {self.host} answers {error.code} for {repository}:{tag}") from error
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, LookupError, ValueError) as error:
             raise ImageError(f"registry {self.host} does not answer: {error}") from error
         value = (config.get("config", {}).get("Labels") or {}).get(label)
         return str(value) if value is not None else None
@@ -96,17 +106,26 @@ def build_and_push(recipe: Recipe, key: str, registry: Registry, reference: str,
     """Build ``recipe`` and push it as ``reference`` (repository:tag) of ``registry``."""
     name = f"localhost/{hashlib.sha256(reference.encode()).hexdigest()[:12]}:{key[:12]}"
     buildah = ["buildah", "--root", str(storage / "root"), "--runroot", str(storage / "run"), "--storage-driver", "vfs"]
+    tls = f"--tls-verify={str(not registry.insecure).lower()}"
+    arguments = [f"--build-arg={argument}={value}" for argument, value in recipe.arguments]
+    # By their architecture; that of this machine has no name.
+    images = {f"{name}-{each}": [f"--arch={each}"] for each in recipe.architectures} or {name: []}
     with _policy() as policy:
         common = ["--signature-policy", str(policy)]
-        arguments = [f"--build-arg={argument}={value}" for argument, value in recipe.arguments]
-        labels = [f"--label={LABEL}={key}", f"--tag={name}"]
-        build = [*buildah, "build", *common, "--isolation=chroot", "--layers=false", "--quiet", *arguments, *labels]
-        _run([*build, f"--file={recipe.containerfile}", str(recipe.context)])
+        build = [*buildah, "build", *common, "--isolation=chroot", "--layers=false", "--quiet", *arguments]
+        what = [f"--label={LABEL}={key}", f"--file={recipe.containerfile}", str(recipe.context)]
+        push = ["push"]
         try:
-            tls = f"--tls-verify={str(not registry.insecure).lower()}"
-            _run([*buildah, "push", *common, "--quiet", tls, name, f"docker://{registry.host}/{reference}"])
+            for image, architecture in images.items():
+                _run([*build, *architecture, f"--tag={image}", *what])
+            if recipe.architectures:
+                _run([*buildah, "manifest", "create", name, *images])
+                push = ["manifest", "push", "--all"]
+            _run([*buildah, *push, *common, "--quiet", tls, name, f"docker://{registry.host}/{reference}"])
         finally:
-            _run([*buildah, "rmi", "--force", name])
+            # What was not made is not there.
+            for remove in [["manifest", "rm", name], *(["rmi", "--force", image] for image in images)]:
+                subprocess.run([*buildah, *remove], capture_output=True, check=False)
 
 
 def _run(command: list[str]) -> None:

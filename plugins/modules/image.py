@@ -52,6 +52,13 @@ options:
         description: Its build arguments.
         type: dict
         default: {}
+      architectures:
+        description:
+          - Architectures, in Go's names, that the reference holds an image for. None is that of this machine alone.
+          - What a Containerfile runs for another architecture needs an emulator (qemu-user-static with binfmt).
+        type: list
+        elements: str
+        default: []
 attributes:
   check_mode:
     description: Says which images would be built without building them.
@@ -70,6 +77,7 @@ EXAMPLES = r"""
       - reference: apps/matmul:1.0
         containerfile: Containerfile
         context: apps/matmul
+        architectures: [amd64, arm64]
 """
 
 RETURN = r"""
@@ -110,6 +118,7 @@ def main() -> None:
                     "context": {"type": "path", "required": True},
                     "include": {"type": "list", "elements": "str", "default": ["."]},
                     "arguments": {"type": "dict", "default": {}},
+                    "architectures": {"type": "list", "elements": "str", "default": []},
                 },
             },
         },
@@ -127,6 +136,7 @@ def main() -> None:
                 Path(image["context"]),
                 tuple(image["include"]),
                 tuple(sorted((name, str(value)) for name, value in image["arguments"].items())),
+                tuple(sorted(image["architectures"])),
             )
             key = recipe.key()
             if registry.label(repository, tag, LABEL) == key:
