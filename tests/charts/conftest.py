@@ -1,7 +1,5 @@
 """What the tests of the charts share: the helm and promtool programs, and rendering."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,21 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
+from tools import program
 
 ROOT = Path(__file__).resolve().parents[2]
 Objects = list[dict[str, Any]]
 Render = Callable[..., Objects]
-
-
-def program(name: str) -> str:
-    """Return the path of a program: the one named by the environment, the one `make up` built, or the one on PATH."""
-    own = ROOT / ".local" / "bin" / name
-    found = os.environ.get(name.upper()) or (str(own) if own.exists() else shutil.which(name))
-    if not found:
-        pytest.fail(
-            f"No {name}: expected .local/bin/{name} (make up builds it), one on PATH, or its path in {name.upper()}"
-        )
-    return found
 
 
 @pytest.fixture(scope="session")

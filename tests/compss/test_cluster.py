@@ -21,10 +21,11 @@ from typing import Any
 
 import pytest
 import yaml
+from tools import program
 
 from ansible_collections.continuum.edge.plugins.module_utils import application
 
-from .conftest import ROOT, program
+from .conftest import ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 HERE = Path(__file__).parent

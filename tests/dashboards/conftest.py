@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -27,17 +26,6 @@ def load(path: Path) -> dict[str, Any]:
 
 
 DASHBOARDS = {path.stem: load(path) for path in FILES}
-
-
-def program(name: str) -> str:
-    """The path of a program: the one that the environment names, the one that `make up` built, or the one on PATH."""
-    own = ROOT / ".local" / "bin" / name
-    found = os.environ.get(name.upper()) or (str(own) if own.exists() else shutil.which(name))
-    if not found:
-        pytest.fail(
-            f"No {name}: expected .local/bin/{name} (make up builds it), one on PATH, or its path in {name.upper()}"
-        )
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tools import program
 
 from ansible_collections.continuum.edge.plugins.module_utils.catalogue import (
     Catalogue,
@@ -26,7 +27,7 @@ from ansible_collections.continuum.edge.plugins.module_utils.catalogue import (
 )
 from ansible_collections.continuum.edge.plugins.module_utils.catalogue.promql import selectors
 
-from .conftest import DASHBOARDS, program
+from .conftest import DASHBOARDS
 from .faults import METRIC, filled, queries
 from .test_live import Prometheus
 

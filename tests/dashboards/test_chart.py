@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from tools import program
 
-from .conftest import ROOT, program
+from .conftest import ROOT
 
 CHART = ROOT / "charts" / "grafana-dashboards"
 ITEM = {"folder": "Site", "file": "a.json", "content": '{"title": "{{node}} \\u00e9 ${x}"}\n'}

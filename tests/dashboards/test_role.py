@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from tools import program
 
-from .conftest import FILES, ROOT, load, program
+from .conftest import FILES, ROOT, load
 
 Json = dict[str, Any]
 HERE = Path(__file__).resolve().parent / "role"

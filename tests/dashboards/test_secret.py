@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 from kubernetes import client, config
+from tools import program
 
-from .conftest import program
 from .test_role import HERE, ansible
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

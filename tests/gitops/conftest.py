@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+from tools import program
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = "https://git.example/fleet.git"
@@ -20,17 +19,6 @@ REPOSITORY = "https://git.example/fleet.git"
 VARIABLES = ["-e", "@molecule/cluster.yml"]
 
 Json = dict[str, Any]
-
-
-def program(name: str) -> str:
-    """The path of a program: the one that the environment names, the one that `make up` built, or the one on PATH."""
-    own = ROOT / ".local" / "bin" / name
-    found = os.environ.get(name.upper()) or (str(own) if own.exists() else shutil.which(name))
-    if not found:
-        pytest.fail(
-            f"No {name}: expected .local/bin/{name} (make up builds it), one on PATH, or its path in {name.upper()}"
-        )
-    return found
 
 
 def play(playbook: str, inventory: str, *arguments: str) -> str:

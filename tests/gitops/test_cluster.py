@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tools import program
 
-from .conftest import program, render
+from .conftest import render
 
 pytestmark = pytest.mark.cluster
 

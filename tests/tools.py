@@ -1,0 +1,22 @@
+"""The programs that tests call."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def program(name: str) -> str:
+    """The path of a program: the one that the environment names, the one that `make up` built, or the one on PATH."""
+    own = ROOT / ".local" / "bin" / name
+    found = os.environ.get(name.upper()) or (str(own) if own.exists() else shutil.which(name))
+    if not found:
+        pytest.fail(
+            f"No {name}: expected .local/bin/{name} (make up builds it), one on PATH, or its path in {name.upper()}"
+        )
+    return found
