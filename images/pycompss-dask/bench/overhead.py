@@ -18,7 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from distributed import Client, wait
+from distributed import Client, Future
+from distributed import wait as wait_for
 
 from pycompss.api.api import compss_barrier, compss_wait_on
 from pycompss.api.parameter import INOUT
@@ -58,12 +59,17 @@ def multiply(c: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
     c += a @ b
 
 
+def wait(client: Client, futures: list[Future]) -> None:
+    with client.as_current():
+        wait_for(futures)
+
+
 def empty_submit(client: Client, count: int) -> None:
-    wait([client.submit(nothing, number, pure=False) for number in range(count)])
+    wait(client, [client.submit(nothing, number, pure=False) for number in range(count)])
 
 
 def empty_map(client: Client, count: int) -> None:
-    wait(client.map(nothing, range(count), pure=False))
+    wait(client, client.map(nothing, range(count), pure=False))
 
 
 def empty_pycompss(count: int) -> None:
@@ -88,7 +94,7 @@ def matmul_submit(client: Client, blocks: int, size: int) -> Any:
     for k in range(blocks):
         for i, j in places(blocks):
             c[i, j] = client.submit(add_product, c.get((i, j)), a[i, k], b[k, j], pure=False)
-    wait(list(c.values()))
+    wait(client, list(c.values()))
     return client.gather(c[0, 0])
 
 
