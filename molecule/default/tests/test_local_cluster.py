@@ -212,6 +212,15 @@ def test_cluster_comes_back_with_its_data(host: Host, volume: Path, disaster: Ca
     assert "changed=0" in play(host)
 
 
+def test_process_of_a_new_program_is_a_new_one(host: Host) -> None:
+    """Also where the run that brought the program was cut off before it started the process."""
+    before = {service: pid(service) for service in SERVICES}
+    host.check_output(f"touch {CLUSTER}/bin/local-volume-provisioner")
+    play(host)
+    assert [service for service in SERVICES if pid(service) != before[service]] == ["local-volume-provisioner"]
+    assert "changed=0" in play(host)
+
+
 def test_another_node_gets_all_that_it_needs(host: Host) -> None:
     """In check mode, as a node cannot be taken away again."""
     announced = play(host, "--check -v -e '{local_cluster_nodes: [{}, {}, {}, {}]}'")
