@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = True
+    _supports_async = True
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -20,7 +21,8 @@ class ActionModule(ActionBase):
         chart = Path(str(arguments.get("chart") or "")).expanduser()
         if arguments.get("chart") and chart.exists() and self._connection.transport != "local":
             arguments["chart"] = self._send(chart.resolve())
-        result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        background = bool(self._task.async_val)
+        result.update(self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=background))
         return result
 
     def _send(self, chart: Path) -> str:

@@ -9,6 +9,7 @@ against the API's own capabilities. Where these say the same thing, nothing else
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -293,6 +295,30 @@ def locate(helm: Helm, spec: Spec, scratch: Path) -> str:
     except OSError:
         return str(archive)
     return str(kept / archive.name)
+
+
+# One at a time
+
+
+@contextmanager
+def exclusive(helm: Helm, spec: Spec, tell: Callable[[str], None]) -> Iterator[None]:
+    """No other run on this host changes the release: what that has begun is not what an interrupted run left."""
+    identity = json.dumps([helm.kubeconfig or os.environ.get("KUBECONFIG"), helm.context, spec.namespace, spec.name])
+    path = cache_directory().parent / "locks" / hashlib.sha256(identity.encode()).hexdigest()[:24]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError as error:
+        raise ReleaseError(
+            f"Cannot write {path}: {error.strerror}. Set XDG_CACHE_HOME to a folder that can be written."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell(f"another run is changing {spec.name}: waiting for its end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 # Reading

@@ -194,6 +194,7 @@ import os
 import tempfile
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -357,7 +358,8 @@ def main() -> None:
     try:
         release.seconds(spec.timeout)
         helm = release.Helm(parameters["helm"], parameters["kubeconfig"], parameters["context"])
-        with tempfile.TemporaryDirectory(prefix="release-", dir=module.tmpdir) as scratch:
+        alone = nullcontext() if module.check_mode else release.exclusive(helm, spec, report)
+        with tempfile.TemporaryDirectory(prefix="release-", dir=module.tmpdir) as scratch, alone:
             if parameters["state"] == "present":
                 result = present(module, helm, spec, Path(scratch))
             elif parameters["state"] == "rolled_back":

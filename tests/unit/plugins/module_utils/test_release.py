@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -352,3 +354,37 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
     assert release.locate(Helm(), Spec("demo", "place", chart=str(tmp_path)), tmp_path) == str(tmp_path)
     with pytest.raises(release.ReleaseError, match="There is no chart at"):
         release.locate(Helm(), Spec("demo", "place", chart=str(tmp_path / "gone")), tmp_path)
+
+
+def test_a_second_run_waits_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    happened: list[str] = []
+
+    def second() -> None:
+        def tell(text: str) -> None:
+            happened.append(text)
+            told.set()
+
+        with release.exclusive(Helm(), SPEC, tell):
+            happened.append("second")
+
+    told = threading.Event()
+    other = threading.Thread(target=second)
+    with release.exclusive(Helm(), SPEC, happened.append):
+        other.start()
+        assert told.wait(10)
+        with release.exclusive(Helm(), dataclasses.replace(SPEC, name="another"), happened.append):
+            happened.append("another")
+        happened.append("first")
+    other.join(10)
+    assert happened == ["another run is changing demo: waiting for its end", "another", "first", "second"]
+
+
+def test_no_place_for_the_lock_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with (
+        pytest.raises(release.ReleaseError, match=r"Cannot write .*: Not a directory\. .*XDG_CACHE_HOME"),
+        release.exclusive(Helm(), SPEC, print),
+    ):
+        pass
