@@ -86,6 +86,10 @@ built:
   returned: always
   type: list
   elements: str
+keys:
+  description: By reference, the hash of what the image is built from, which is in its label C(edge.continuum.content).
+  returned: always
+  type: dict
 """
 
 from pathlib import Path
@@ -126,6 +130,7 @@ def main() -> None:
     )
     registry = Registry(module.params["registry"], module.params["insecure"])
     built: list[str] = []
+    keys: dict[str, str] = {}
     try:
         for image in module.params["images"]:
             repository, colon, tag = image["reference"].rpartition(":")
@@ -138,7 +143,7 @@ def main() -> None:
                 tuple(sorted((name, str(value)) for name, value in image["arguments"].items())),
                 tuple(sorted(image["architectures"])),
             )
-            key = recipe.key()
+            key = keys[image["reference"]] = recipe.key()
             if registry.label(repository, tag, LABEL) == key:
                 continue
             if not module.check_mode:
@@ -146,8 +151,8 @@ def main() -> None:
                 build_and_push(recipe, key, registry, image["reference"], Path(module.params["storage"]))
             built.append(image["reference"])
     except (ImageError, OSError) as error:
-        module.fail_json(msg=str(error), built=built)
-    module.exit_json(changed=bool(built), built=built)
+        module.fail_json(msg=str(error), built=built, keys=keys)
+    module.exit_json(changed=bool(built), built=built, keys=keys)
 
 
 if __name__ == "__main__":

@@ -231,6 +231,13 @@ class Embedded:
         with urllib.request.urlopen(f"http://{self.registry}/v2/continuum.edge/python/tags/list", timeout=10) as answer:
             return f"{self.registry}/continuum.edge/python:{sorted(json.load(answer)['tags'])[-1]}"
 
+    def play(self, name: str, variables: Object) -> str:
+        program = str(Path(sys.executable).parent / "ansible-playbook")
+        command = [program, f"playbooks/{name}.yml", "-i", "inventories/local", "-e", json.dumps(variables)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
     def build(self, reference: str, folder: Path) -> None:
         """Build a folder's Containerfile on the Python image."""
         image = {
@@ -615,27 +622,26 @@ def test_application_from_git(site: Site, embedded: Embedded, tmp_path: Path) ->
         daemon.wait()
 
 
-def test_application_in_an_image(site: Site, embedded: Embedded, tmp_path: Path) -> None:
+@pytest.mark.parametrize("builder", ["host", "cluster"])
+def test_application_in_an_image(site: Site, embedded: Embedded, tmp_path: Path, builder: str) -> None:
     """Built by the role build_image, with a package that the engine's image has not."""
     (tmp_path / "main.py").write_text(f"import six\n{RIGHT}")
     (tmp_path / "requirements.txt").write_text("six==1.17.0\n")
     variables = {
-        "build_image_reference": "docker.io/tests/mine:1.0",
+        "build_image_reference": f"docker.io/tests/{builder}:1.0",
         "build_image_application": str(tmp_path),
         "build_image_requirements": "requirements.txt",
-        "build_image_registry": embedded.registry,
+        "build_image_builder": builder,
+        "build_image_namespace": f"{site.namespace}-build",
         "local_cluster_dir": str(embedded.directory),
         "local_cluster_node_subnet": embedded.gateway.rpartition(".")[0] + ".0/24",
     }
-    play = [
-        str(Path(sys.executable).parent / "ansible-playbook"),
-        "playbooks/build_image.yml",
-        "-i",
-        "inventories/local",
-    ]
-    done = subprocess.run([*play, "-e", json.dumps(variables)], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    image = {"repository": "docker.io/tests/mine", "tag": "1.0"}
+    try:
+        assert "changed=0 " not in embedded.play("build_image", variables)
+        assert "changed=0 " in embedded.play("build_image", variables)
+    finally:
+        site.kubectl("delete", "namespace", f"{site.namespace}-build", "--ignore-not-found", "--wait=false")
+    image = {"repository": f"docker.io/tests/{builder}", "tag": "1.0"}
     site.install("own", app={"context": {"file": "main.py"}, "source": {"files": None}}, image=image)
     site.done("own")
 
