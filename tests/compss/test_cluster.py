@@ -308,11 +308,13 @@ def test_hard_and_soft_placement(site: Site) -> None:
     values["app"] = {"params": {"tasks": 1, "iterations": 1}}
     site.install("place", "independent", **values)
 
-    def pending() -> list[Object]:
+    def homeless() -> list[Object]:
+        """The pods without a node, once all others have one."""
         pods = site.get("pods", "place", "worker")
-        return [pod for pod in pods if pod["status"].get("conditions") and not pod["spec"].get("nodeName")]
+        found = [pod for pod in pods if not pod["spec"].get("nodeName") and pod["status"].get("conditions")]
+        return found if len(pods) - len(found) == nodes else []
 
-    (surplus,) = until(pending)
+    (surplus,) = until(homeless)
     assert "anti-affinity" in application.obstacle(surplus)[1]
     placed = [pod["spec"]["nodeName"] for pod in site.get("pods", "place", "worker") if pod["spec"].get("nodeName")]
     assert sorted(placed) == sorted(set(placed))
