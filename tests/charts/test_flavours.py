@@ -127,7 +127,7 @@ VARIABLES: dict[str, Any] = {
 }
 # Of the flavour lean alone, or no matter of the values.
 ELSEWHERE = re.compile(
-    r"prometheus_(series_extra|metric_relabelings|agent)|\w+_(state|flavour|namespace|release|timeout|values|api_url)"
+    r"prometheus_(series_extra|metric_relabelings|agent)|\w+_(state|flavour|namespace|release|timeout|wait|values|api_url)"
     r"|\w+_chart(_repo|_version)?|prometheus_storage_keep"
 )
 
