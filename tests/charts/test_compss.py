@@ -170,6 +170,17 @@ def test_placement(application: Render, preset: str, hard: int, soft: int) -> No
     assert len(rules.get("preferredDuringSchedulingIgnoredDuringExecution", ())) == soft
 
 
+def test_workers_repel_those_of_their_own_run(application: Render) -> None:
+    """Not those of the run before, which are on their way out when the new ones look for a node."""
+    values = {"engine": "dask", "compss": {"worker": {"podAntiAffinityPreset": "hard"}}}
+    template = one(application(values), "StatefulSet")["spec"]["template"]
+    (rule,) = template["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    labels = template["metadata"]["labels"]
+    selected = rule["labelSelector"]["matchLabels"]
+    assert selected.items() <= labels.items()
+    assert "continuum.edge/run" in selected
+
+
 def test_other_values_are_another_run(application: Render) -> None:
     def run(values: dict[str, Any]) -> str:
         return str(one(application({"engine": "dask", **values}), "StatefulSet", "worker")["metadata"]["name"])

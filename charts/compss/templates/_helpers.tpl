@@ -222,6 +222,8 @@ resources:
     # The repository and the revision are arguments: nothing of them is read as shell.
     - |
       cd "$1"
+      # The folder is its mount's, not ours.
+      git config --global safe.directory "$1"
       git init --quiet
       git fetch --quiet --depth=1 "$2" "$3"
       git checkout --quiet FETCH_HEAD
