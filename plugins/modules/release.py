@@ -359,7 +359,7 @@ def main() -> None:
         release.seconds(spec.timeout)
         helm = release.Helm(parameters["helm"], parameters["kubeconfig"], parameters["context"])
         alone = nullcontext() if module.check_mode else release.exclusive(helm, spec, report)
-        with tempfile.TemporaryDirectory(prefix="release-", dir=module.tmpdir) as scratch, alone:
+        with alone, tempfile.TemporaryDirectory(prefix="release-", dir=module.tmpdir) as scratch:
             if parameters["state"] == "present":
                 result = present(module, helm, spec, Path(scratch))
             elif parameters["state"] == "rolled_back":
