@@ -120,7 +120,7 @@ def build_and_push(recipe: Recipe, key: str, registry: Registry, reference: str,
                 _run([*build, *architecture, f"--tag={image}", *what])
             if recipe.architectures:
                 _run([*buildah, "manifest", "create", name, *images])
-                push = ["manifest", "push", "--all"]
+                push = ["manifest", "push", "--all", "--format=oci"]
             _run([*buildah, *push, *common, "--quiet", tls, name, f"docker://{registry.host}/{reference}"])
         finally:
             # What was not made is not there.

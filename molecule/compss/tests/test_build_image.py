@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 REGISTRY = "10.79.0.1:5001"
 ARCHITECTURES = ["amd64", "arm64"]
-INDEX = "application/vnd.oci.image.index.v1+json"
+OCI = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
 
 
 def ansible(*command: str) -> str:
@@ -24,18 +25,19 @@ def ansible(*command: str) -> str:
 
 
 def registered(path: str) -> Any:
-    request = urllib.request.Request(f"http://{REGISTRY}/v2/{path}", headers={"Accept": INDEX})
+    request = urllib.request.Request(f"http://{REGISTRY}/v2/{path}", headers={"Accept": OCI})
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
 
-def built(folder: Path) -> str:
+def built(folder: Path, state: str = "present") -> str:
     site = ["-i", "inventories/local", "-e", "@molecule/cluster.yml"]
     variables = {
         "build_image_reference": "tests/several:1",
         "build_image_base": "tests/base:1",
         "build_image_application": str(folder),
         "build_image_architectures": ARCHITECTURES,
+        "build_image_state": state,
     }
     return ansible("ansible-playbook", "playbooks/build_image.yml", *site, "-e", json.dumps(variables))
 
@@ -57,9 +59,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_index_has_an_image_for_each_architecture(folder: Path) -> None:
-    assert "changed=1 " in built(folder)
+    assert "changed=0 " not in built(folder)
     manifests = registered("tests/several/manifests/1")["manifests"]
     assert [each["platform"]["architecture"] for each in manifests] == ARCHITECTURES
     layers = [len(registered(f"tests/several/manifests/{each['digest']}")["layers"]) for each in manifests]
     assert layers == [2, 2], "the base's layer, and the application's"
     assert "changed=0 " in built(folder)
+    built(folder, "absent")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        registered("tests/several/manifests/1")
