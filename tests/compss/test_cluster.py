@@ -627,7 +627,8 @@ def test_application_from_git(site: Site, embedded: Embedded, tmp_path: Path) ->
 @pytest.mark.parametrize("builder", ["host", "cluster"])
 def test_application_in_an_image(site: Site, embedded: Embedded, tmp_path: Path, builder: str) -> None:
     """Built by the role build_image, with a package that the engine's image has not."""
-    (tmp_path / "main.py").write_text(f"import six\n{RIGHT}")
+    # Another one each time: the registry may still have the last one.
+    (tmp_path / "main.py").write_text(f"import six  # {uuid.uuid4()}\n{RIGHT}")
     (tmp_path / "requirements.txt").write_text("six==1.17.0\n")
     variables = {
         "build_image_reference": f"docker.io/tests/{builder}:1.0",
