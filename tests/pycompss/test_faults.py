@@ -90,7 +90,7 @@ def test_all_workers_gone_and_one_back(own_cluster: Cluster, tmp_path: Path) -> 
 
 def test_late_worker_is_used(own_cluster: Cluster, tmp_path: Path) -> None:
     runtime = started(own_cluster, tmp_path, "a")
-    values = [faulty.sleeps(0.1) for _ in range(60)]
+    values = [faulty.sleeps(0.1) for _ in range(120)]
     time.sleep(0.5)
     own_cluster.worker("late", "--computing_units=1")
     compss_wait_on(values)

@@ -123,16 +123,16 @@ def test_deadline_above_task_is_refused() -> None:
 
 def test_misses_are_events_of_the_engine(own_engine: Runtime) -> None:
     @task(returns=1)
-    @deadline(0.2, jitter=0.05)
+    @deadline(0.6, jitter=0.1)
     def watched(seconds: float) -> float:
         import time
 
         time.sleep(seconds)
         return seconds
 
-    own_engine.sink.deadlines.limits["sleeps"] = (0.1, 0.0)
+    own_engine.sink.deadlines.limits["sleeps"] = (0.6, 0.0)
     try:
-        for seconds in (0.0, 0.4, 0.3):
+        for seconds in (0.0, 1.2, 1.0):
             watched(seconds)
             sleeps(seconds)
         compss_barrier()
@@ -142,7 +142,7 @@ def test_misses_are_events_of_the_engine(own_engine: Runtime) -> None:
     missed = own_engine.sink.of("deadline")
     assert sorted(event["name"] for event in missed) == ["sleeps", "sleeps", "watched", "watched"]
     # They are what the trace says.
-    limits = {"watched": 0.25, "sleeps": 0.1}
+    limits = {"watched": 0.7, "sleeps": 0.6}
     late = [number for _, _, begin, end, name, number in own_engine.results.spans if end - begin > limits[name]]
     assert sorted(late) == sorted(event["id"] for event in missed)
 
@@ -166,7 +166,7 @@ def test_application_tells_redis(redis: tuple[str, Any], tmp_path: Path) -> None
 
         @task()
         def work(number):
-            time.sleep(0.3 if number == 3 else 0)
+            time.sleep(2 if number == 3 else 0)
 
         if __name__ == "__main__":
             for number in range(20):
@@ -174,7 +174,7 @@ def test_application_tells_redis(redis: tuple[str, Any], tmp_path: Path) -> None
             compss_barrier()
         """)
     )
-    options = (f"--log_dir={tmp_path}", "--computing_units=1", f"--telemetry={url}", "--deadlines=work=0.1")
+    options = (f"--log_dir={tmp_path}", "--computing_units=1", f"--telemetry={url}", "--deadlines=work=1")
     ended = runcompss(*options, str(tmp_path / "app.py"))
     assert ended.returncode == 0, ended.stderr
     events = [json.loads(entry) for entry in client.lrange(QUEUE, 0, -1)]
@@ -184,7 +184,7 @@ def test_application_tells_redis(redis: tuple[str, Any], tmp_path: Path) -> None
     assert kinds.count("end") == 20
     assert kinds.count("deadline") == 1
     # A deadline that was kept is told, too: of a script's own nobody else knows.
-    assert {event["deadline"] for event in events if event["event"] == "end"} == {0.1}
+    assert {event["deadline"] for event in events if event["event"] == "end"} == {1}
     totals = [event for event in events if event["event"] == "tasks"]
     assert all(event["names"] == ({"work": event["pending"]} if event["pending"] else {}) for event in totals)
     assert totals[-1]["pending"] == 0
@@ -192,7 +192,7 @@ def test_application_tells_redis(redis: tuple[str, Any], tmp_path: Path) -> None
     assert [event["state"] for event in events if event["event"] == "run"] == ["started", "ended"]
     assert [event["worker"] for event in events if event["event"] == "worker"] == ["local0"]
     slow = next(event for event in events if event["event"] == "deadline")
-    assert 0.3 <= slow["duration"] < 0.3 * 1.05 + 0.01
+    assert 2 <= slow["duration"] < 2.3
 
 
 def test_on_the_other_engine_the_time_is_taken_around_the_function(redis: tuple[str, Any], tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_on_the_other_engine_the_time_is_taken_around_the_function(redis: tuple[
             time.sleep(seconds)
             return seconds
 
-        assert slow(0.2) == 0.2
+        assert slow(0.7) == 0.7
         slow(0)
         """)
     )
@@ -240,13 +240,13 @@ def test_on_the_other_engine_the_time_is_taken_around_the_function(redis: tuple[
         **os.environ,
         "PYTHONPATH": str(tmp_path),
         "COMPSS_TELEMETRY_REDIS": url,
-        "COMPSS_DEADLINES": "slow=0.1",
+        "COMPSS_DEADLINES": "slow=0.5",
         "COMPSS_WORKER_NAME": "worker-3",
     }
     subprocess.run([sys.executable, str(tmp_path / "app.py")], env=environment, check=True, timeout=30)
     (event,) = [json.loads(entry) for entry in client.lrange(QUEUE, 0, -1)]
     assert (event["event"], event["name"], event["worker"]) == ("deadline", "slow", "worker-3")
-    assert event["duration"] >= 0.2
+    assert event["duration"] >= 0.7
 
 
 def test_redis_that_does_not_answer_holds_nobody_up() -> None:

@@ -24,15 +24,16 @@ def ticks(seconds: float) -> None:
 
 
 @task()
-@deadline(0.3, jitter=0.1)
+@deadline(1.0, jitter=0.2)
 def tocks(seconds: float) -> None:
     measured("tocks", seconds)
 
 
 if __name__ == "__main__":
     for number in range(20):
-        # The deadline of ticks is the site's: 7 of 20 miss it. Of tocks 3 miss their own.
-        ticks(0.4 if number % 3 == 0 else 0.15)
-        tocks(0.6 if number % 8 == 0 else 0.2)
+        # The deadline of ticks is the site's: 7 of 20 miss it. Of tocks 3 miss their own. The others stay under it by
+        # most of a second, so that a busy machine does not make one of them late.
+        ticks(1.3 if number % 3 == 0 else 0.1)
+        tocks(1.6 if number % 8 == 0 else 0.2)
     compss_barrier()
     print("clocks: the result is right")

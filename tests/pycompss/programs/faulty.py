@@ -104,13 +104,13 @@ def extend(path, text):
         file.write(text)
 
 
-@task(returns=1, time_out=0.5, on_failure="CANCEL_SUCCESSORS")
+@task(returns=1, time_out=2, on_failure="CANCEL_SUCCESSORS")
 def too_slow(seconds):
     time.sleep(seconds)
     return seconds
 
 
-@task(returns=1, time_out=0.3)
+@task(returns=1, time_out=2)
 def too_slow_at_first(path):
     if note(path) < 2:
         time.sleep(60)
