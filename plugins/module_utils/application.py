@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import IO, Any, Protocol
 
+from ansible_collections.continuum.edge.plugins.module_utils import pod_command
+
 Object = dict[str, Any]
 LABEL = "app.kubernetes.io/name=compss,app.kubernetes.io/instance={},app.kubernetes.io/component={}"
 WRONG_IMAGES = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
@@ -74,34 +76,11 @@ class Cluster:
 
     def execute(self, pod: str, command: list[str], output: IO[bytes]) -> None:
         """Run a command in a pod, and write its standard output to a file."""
-        from kubernetes.client import ApiException
-        from kubernetes.stream import stream
-
         try:
-            answer: Any = stream(
-                self.core.connect_get_namespaced_pod_exec,
-                pod,
-                self.namespace,
-                command=command,
-                stdin=False,
-                stdout=True,
-                stderr=True,
-                tty=False,
-                binary=True,
-                _preload_content=False,
-            )
-        except ApiException as error:
-            raise ApplicationError(f"{pod} runs no command: {error.reason}") from error
-        complaint = b""
-        while answer.is_open():
-            answer.update(timeout=15)
-            output.write(answer.read_stdout(timeout=0))
-            complaint += answer.read_stderr(timeout=0)
-        output.write(answer.read_stdout(timeout=0))
-        complaint += answer.read_stderr(timeout=0)
-        if answer.returncode != 0:
-            text = complaint.decode(errors="replace").strip()
-            raise ApplicationError(f"{command[0]} ended with status {answer.returncode} in {pod}: {text[-500:]}")
+            for piece in pod_command.run(self.core, self.namespace, pod, None, command):
+                output.write(piece)
+        except pod_command.PodCommandError as error:
+            raise ApplicationError(str(error)) from error
 
     def log(self, pod: str, lines: int) -> list[str]:
         from kubernetes.client import ApiException

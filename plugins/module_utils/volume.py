@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from ansible_collections.continuum.edge.plugins.module_utils import pod_command
+
 Json = dict[str, Any]
 
 CHUNK = 1 << 18
@@ -296,12 +298,13 @@ class Api:
     """A cluster, through the Python client."""
 
     def __init__(self, kubeconfig: str | None, context: str | None, namespace: str) -> None:
-        from kubernetes import config, dynamic
+        from kubernetes import client, config, dynamic
 
         self.namespace = namespace
         try:
-            self._client = config.new_client_from_config(kubeconfig, context)  # type: ignore[no-untyped-call]
-            self._dynamic = dynamic.DynamicClient(self._client)  # type: ignore[no-untyped-call]
+            access = config.new_client_from_config(kubeconfig, context)  # type: ignore[no-untyped-call]
+            self._core = client.CoreV1Api(access)
+            self._dynamic = dynamic.DynamicClient(access)  # type: ignore[no-untyped-call]
         except Exception as error:  # the client has an exception of its own for each way not to get there
             raise VolumeError(f"The Kubernetes API does not answer: {error}. Check kubeconfig and context.") from error
 
@@ -327,7 +330,13 @@ class Api:
         self._resource(obj["apiVersion"], obj["kind"]).create(body=obj, namespace=self.namespace)
 
     def delete(self, api_version: str, kind: str, name: str) -> None:
-        self._resource(api_version, kind).delete(name=name, namespace=self.namespace)
+        from kubernetes.client import ApiException
+
+        try:
+            self._resource(api_version, kind).delete(name=name, namespace=self.namespace)
+        except ApiException as error:
+            if error.status != 404:
+                raise VolumeError(f"The Kubernetes API does not delete {kind} {name}: {error.reason}.") from error
 
     def scale(self, workload: Workload, replicas: int) -> None:
         self._resource(workload.api_version, workload.kind).patch(
@@ -337,59 +346,15 @@ class Api:
             content_type="application/merge-patch+json",
         )
 
-    @contextmanager
-    def _exec(self, pod: str, container: str, command: list[str], *, stdin: bool) -> Iterator[Any]:
-        from kubernetes import client
-        from kubernetes.stream import stream
-
-        connection = stream(
-            client.CoreV1Api(self._client).connect_get_namespaced_pod_exec,
-            pod,
-            self.namespace,
-            container=container,
-            command=command,
-            stdin=stdin,
-            stdout=True,
-            stderr=True,
-            _preload_content=False,
-            binary=True,
-        )
-        # It would keep all that it has seen.
-        connection._all.write = lambda _: None
-        try:
-            yield connection
-        finally:
-            connection.close()
-
-    @staticmethod
-    def _ended(connection: Any, command: list[str], errors: bytes) -> None:
-        if code := connection.returncode:
-            raise VolumeError(
-                f"{' '.join(command)} ended with {code}: {errors.decode(errors='replace').strip()[:500]}. "
-                "Expected an image with a tar."
-            )
-
     def read(self, pod: str, container: str, command: list[str]) -> Iterator[bytes]:
-        errors = b""
-        with self._exec(pod, container, command, stdin=False) as connection:
-            while connection.is_open():
-                connection.update(timeout=30)
-                if connection.peek_stdout():
-                    yield connection.read_stdout()
-                if connection.peek_stderr():
-                    errors += connection.read_stderr()
-            self._ended(connection, command, errors)
+        try:
+            yield from pod_command.run(self._core, self.namespace, pod, container, command)
+        except pod_command.PodCommandError as error:
+            raise VolumeError(f"{error} Expected an image with a tar.") from error
 
     def write(self, pod: str, container: str, command: list[str], content: Iterator[bytes]) -> None:
-        errors = b""
-        with self._exec(pod, container, command, stdin=True) as connection:
-            for chunk in content:
-                if not connection.is_open():
-                    break
-                connection.write_stdin(chunk)
+        try:
             # tar ends with the archive, not with its standard input.
-            while connection.is_open():
-                connection.update(timeout=30)
-                if connection.peek_stderr():
-                    errors += connection.read_stderr()
-            self._ended(connection, command, errors)
+            pod_command.feed(self._core, self.namespace, pod, container, command, content)
+        except pod_command.PodCommandError as error:
+            raise VolumeError(f"{error} Expected an image with a tar.") from error
