@@ -203,9 +203,10 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* The data of the ConfigMap of its configuration. */}}
+{{/* The data of the ConfigMap of its configuration. Without the end of its last line (|-, here and wherever text ends a
+document): Helm's program keeps it, Flux does not, and each would undo the other. */}}
 {{- define "em.prometheusConfig" -}}
-prometheus.yml: |
+prometheus.yml: |-
   global:
     scrape_interval: {{ .Values.scrape.interval }}
     {{- with .Values.scrape.timeout }}
