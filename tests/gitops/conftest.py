@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from tools import program
 
@@ -17,6 +19,15 @@ ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = "https://git.example/fleet.git"
 # The inventory "local" as the tests' cluster has it.
 VARIABLES = ["-e", "@molecule/cluster.yml"]
+
+# Definitions as their makers publish them, in the Go modules that they are generated in.
+DEFINITIONS = {
+    "github.com/fluxcd/source-controller@v1.9.2": "config/crd/bases",
+    "github.com/fluxcd/kustomize-controller@v1.9.1": "config/crd/bases",
+    "github.com/fluxcd/helm-controller@v1.6.2": "config/crd/bases",
+    "github.com/argoproj/argo-cd/v3@v3.5.0": "manifests/crds/application-crd.yaml",
+}
+NAMESPACES = ["argocd", "flux-system"]
 
 Json = dict[str, Any]
 
@@ -141,3 +152,32 @@ def by_flux(site: Path, checkout: Path) -> tuple[list[Chart], list[Json]]:
                 )
             )
     return charts, objects
+
+
+def kubectl(*arguments: str) -> str:
+    if not os.environ.get("KUBECONFIG"):
+        pytest.fail(
+            "No KUBECONFIG: expected the file that gives access to a running cluster (make up: .local/kubeconfig)"
+        )
+    done = subprocess.run([program("kubectl"), *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def definitions() -> Iterator[None]:
+    paths = []
+    for module, path in DEFINITIONS.items():
+        command = ["go", "mod", "download", "-json", module]
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        paths += ["-f", f"{json.loads(done.stdout)['Dir']}/{path}"]
+    try:
+        kubectl("apply", "--server-side", *paths)
+        kubectl("wait", "--for=condition=Established", "--timeout=60s", *paths)
+        for namespace in NAMESPACES:
+            kubectl("create", "namespace", namespace)
+        yield
+    finally:
+        kubectl("delete", "--ignore-not-found", "--wait=false", "namespace", *NAMESPACES)
+        kubectl("delete", "--ignore-not-found", *paths)

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tools import program
 
-from .conftest import render
+from .conftest import kubectl, render
 
 pytestmark = pytest.mark.cluster
-
-# Definitions as their makers publish them, in the Go modules that they are generated in.
-DEFINITIONS = {
-    "github.com/fluxcd/source-controller@v1.9.2": "config/crd/bases",
-    "github.com/fluxcd/kustomize-controller@v1.9.1": "config/crd/bases",
-    "github.com/fluxcd/helm-controller@v1.6.2": "config/crd/bases",
-    "github.com/argoproj/argo-cd/v3@v3.5.0": "manifests/crds/application-crd.yaml",
-}
-NAMESPACES = ["argocd", "flux-system"]
 
 
 @pytest.fixture(scope="module")
@@ -32,35 +19,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     render("local", output)
     [folder] = [path for path in output.iterdir() if path.name != ".git"]
     return folder
-
-
-def kubectl(*arguments: str) -> str:
-    if not os.environ.get("KUBECONFIG"):
-        pytest.fail(
-            "No KUBECONFIG: expected the file that gives access to a running cluster (make up: .local/kubeconfig)"
-        )
-    done = subprocess.run([program("kubectl"), *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.fixture
-def definitions() -> Iterator[None]:
-    paths = []
-    for module, path in DEFINITIONS.items():
-        command = ["go", "mod", "download", "-json", module]
-        done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        paths += ["-f", f"{json.loads(done.stdout)['Dir']}/{path}"]
-    try:
-        kubectl("apply", "--server-side", *paths)
-        kubectl("wait", "--for=condition=Established", "--timeout=60s", *paths)
-        for namespace in NAMESPACES:
-            kubectl("create", "namespace", namespace)
-        yield
-    finally:
-        kubectl("delete", "--ignore-not-found", "--wait=false", "namespace", *NAMESPACES)
-        kubectl("delete", "--ignore-not-found", *paths)
 
 
 @pytest.mark.usefixtures("definitions")
