@@ -205,7 +205,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "Remove them, or the release that owns them, first.",
     ),
     (
-        r"still exists",
+        r"uninstallation completed with .*(deadline exceeded|timed out)",
         "Release {name} is removed, but not all of its objects are gone after {timeout}: {detail}. "
         "Look for finalizers that hold them, or for a cluster whose controllers do not run.",
     ),
@@ -726,7 +726,7 @@ def recover(helm: Helm, spec: Spec, old: Release) -> str:
         )
         good = [int(entry["revision"]) for entry in history if entry.get("status") in ("deployed", "superseded")]
         if not good or old.status in ("pending-install", "uninstalling"):
-            helm.cluster("uninstall", spec.name, *where, "--wait", "--cascade", "foreground", timeout=None)
+            _uninstall(helm, spec)
             return f"Release {spec.name} was left {old.status} by an interrupted run; what there was of it was removed."
         # Without waiting: the upgrade that follows does that.
         helm.cluster("rollback", spec.name, str(max(good)), *where, timeout=None)
@@ -804,13 +804,18 @@ def roll_back(helm: Helm, spec: Spec, revision: int) -> None:
 def uninstall(helm: Helm, spec: Spec) -> None:
     """Removes the release and waits until its objects, and the pods that they own, are gone."""
     try:
-        helm.cluster(
-            *["uninstall", spec.name, "--namespace", spec.namespace, "--ignore-not-found"],
-            *["--wait", "--cascade", "foreground", "--timeout", spec.timeout],
-            timeout=None,
-        )
+        _uninstall(helm, spec)
     except HelmError as error:
         raise explain(error, spec, helm) from error
+
+
+def _uninstall(helm: Helm, spec: Spec) -> None:
+    helm.cluster(
+        *["uninstall", spec.name, "--namespace", spec.namespace, "--ignore-not-found", "--cascade", "foreground"],
+        # Helm 4's watcher takes objects that it has not heard of yet for gone, and may end before they are.
+        *["--wait=legacy" if helm.major >= 4 else "--wait", "--timeout", spec.timeout],
+        timeout=None,
+    )
 
 
 def removal(old: Release) -> Difference:
