@@ -69,17 +69,17 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def summary(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The rows as an aligned table. A component that reports twice for one place shows its last word."""
-    last = {(row.get("component"), row.get("where")): row for row in rows}
-    cells = [[str(row.get(column) or "") for column in COLUMNS] for row in last.values()]
-    if not cells:
+def summary(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """The rows as an aligned table, with their hosts where there are several. A component that reports twice for one
+    place shows its last word."""
+    last = {(host, row.get("component"), row.get("where")): {**row, "host": host} for host, row in rows}
+    if not last:
         return []
-    widths = [max(len(row[index]) for row in [*cells, list(COLUMNS)]) for index in range(len(COLUMNS))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [[column.upper() for column in COLUMNS], *cells]
-    ]
+    columns = COLUMNS if len({host for host, _, _ in last}) == 1 else ("host", *COLUMNS)
+    cells = [[column.upper() for column in columns]]
+    cells += [[str(row.get(column) or "") for column in columns] for row in last.values()]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
 
 
 class CallbackModule(CallbackBase):
@@ -94,6 +94,7 @@ class CallbackModule(CallbackBase):
         self._playbooks = 0
         self._path = ""
         self._offset = 0
+        self._rows: list[tuple[str, Mapping[str, Any]]] = []
         self._lock = threading.Lock()
         self._task: str | None = None
         self._task_started = self._last_line = self._started
@@ -174,6 +175,8 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._result(result)
+        told = (result.result.get("ansible_stats") or {}).get("data") or {}
+        self._rows += [(result.host.get_name(), row) for row in told.get("continuum_summary") or ()]
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: ARG002
         self._result(result)
@@ -189,7 +192,6 @@ class CallbackModule(CallbackBase):
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        rows = [row for custom in stats.custom.values() for row in custom.get("continuum_summary") or ()]
-        for line in summary(rows):
+        for line in summary(self._rows):
             self._say(line, color=None)
         self._say(f"\nTook {duration(time.monotonic() - self._started)}", color=None)

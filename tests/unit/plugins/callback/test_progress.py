@@ -19,10 +19,19 @@ def test_summary_is_aligned_and_keeps_the_last_word() -> None:
         {"component": "Grafana", "status": "left out", "where": None, "note": "no image"},
         {"component": "Prometheus", "status": "running", "where": "http://x"},
     ]
-    assert summary(rows) == [
+    assert summary([("box", row) for row in rows]) == [
         "COMPONENT   STATUS    WHERE     NOTE",
         "Prometheus  running   http://x",
         "Grafana     left out            no image",
+    ]
+
+
+def test_summary_names_the_hosts_where_there_are_several() -> None:
+    row = {"component": "Prometheus", "status": "running", "where": "http://<node>:31000"}
+    assert summary([("garage", row), ("harbour", row | {"status": "left out"}), ("garage", row)]) == [
+        "HOST     COMPONENT   STATUS    WHERE                NOTE",
+        "garage   Prometheus  running   http://<node>:31000",
+        "harbour  Prometheus  left out  http://<node>:31000",
     ]
 
 
