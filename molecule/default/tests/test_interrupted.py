@@ -124,3 +124,13 @@ def test_killed_after_any_call(directory: Path, up: str, down: str, tmp_path: Pa
         again = run(up)
         assert again.returncode == 0, f"killed after call {last}: {again.stderr}"
         assert run(STATE, DIR=str(directory)).stdout == expected, f"killed after call {last}"
+
+
+def test_nodes_of_a_longer_list_end_too(down: str) -> None:
+    subprocess.run(["ip", "netns", "add", f"{NAME}-7"], check=True)
+    subprocess.run(["ip", "netns", "add", f"{NAME}-7-7"], check=True)  # another cluster's
+    try:
+        assert f"network of {NAME}-7\n" in run(down).stdout
+        assert run(f"ip netns list | grep -w ^{NAME}").stdout.split() == [f"{NAME}-7-7"]
+    finally:
+        subprocess.run(["ip", "netns", "del", f"{NAME}-7-7"], check=True)
