@@ -88,7 +88,7 @@ def named(objects: list[Json]) -> dict[str, Any]:
 
 def at_hand(repo: str, chart: str, version: str) -> Path | tuple[str, str, str]:
     """An upstream chart lies where the tests of the charts look for it, if anywhere."""
-    folder = os.environ.get("CONTINUUM_UPSTREAM_CHARTS")
+    folder = os.environ.get("CONTINUUM_CHARTS")
     path = Path(folder) / chart if folder else None
     return path if path and path.is_dir() else (repo, chart, version)
 
