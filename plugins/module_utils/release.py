@@ -408,10 +408,17 @@ def _last_json(text: str) -> Json:
 # Comparing
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """As Kubernetes reads YAML: an equals sign (operators' definitions list it) and a date are text."""
+
+
+for _tag in ("value", "timestamp"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_yaml_str)
+
+
 def split(manifest: str) -> list[Json]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     objects: list[Json] = []
-    for document in yaml.load_all(manifest, Loader=loader):
+    for document in yaml.load_all(manifest, Loader=_Loader):
         if isinstance(document, dict):
             objects.extend(document["items"] if document.get("kind") == "List" else [document])
     return objects

@@ -388,3 +388,8 @@ def test_no_place_for_the_lock_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         release.exclusive(Helm(), SPEC, print),
     ):
         pass
+
+
+def test_manifests_are_read_as_kubernetes_reads_them() -> None:
+    text = "kind: List\nitems:\n- {kind: A, enum: ['!=', =, =~], since: 2026-01-31}\n"
+    assert release.split(text) == [{"kind": "A", "enum": ["!=", "=", "=~"], "since": "2026-01-31"}]
