@@ -134,3 +134,14 @@ def test_nodes_of_a_longer_list_end_too(down: str) -> None:
         assert run(f"ip netns list | grep -w ^{NAME}").stdout.split() == [f"{NAME}-7-7"]
     finally:
         subprocess.run(["ip", "netns", "del", f"{NAME}-7-7"], check=True)
+
+
+def test_what_is_mounted_for_a_cluster_below_stays(directory: Path, down: str) -> None:
+    other = directory / "other" / "volumes"
+    other.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(other)], check=True)
+    try:
+        run(down)
+        assert other.is_mount()
+    finally:
+        subprocess.run(["umount", str(other)], check=True)
