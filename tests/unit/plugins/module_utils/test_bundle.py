@@ -114,3 +114,12 @@ def test_everything_is_described(folder: Path) -> None:
         ("library", "promql_parser", "0.12.0"),
     ]
     assert described["components"][1]["purl"].startswith("pkg:pypi/promql-parser@0.12.0")
+
+
+def test_the_description_is_valid(folder: Path) -> None:
+    validation = pytest.importorskip("cyclonedx.validation.json")
+    schema = pytest.importorskip("cyclonedx.schema")
+    validator = validation.JsonStrictValidator(schema.SchemaVersion.V1_6)
+    described = bundle.sbom(folder, "continuum.edge", "0.1.0")
+    assert validator.validate_str(json.dumps(described)) is None
+    assert validator.validate_str(json.dumps(described | {"vesion": 1})) is not None
