@@ -16,14 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LABEL = "edge.continuum.content"  # the image's label that holds the hash of what it was built from
+from ansible_collections.continuum.edge.plugins.module_utils import oci
 
-MANIFESTS = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
+LABEL = "edge.continuum.content"  # the image's label that holds the hash of what it was built from
 
 
 class ImageError(Exception):
@@ -77,11 +72,11 @@ class Registry:
     def label(self, repository: str, tag: str, label: str) -> str | None:
         """The label of an image, None where the image or the label is not there."""
         try:
-            manifest = self._get(f"{repository}/manifests/{tag}", ", ".join(MANIFESTS))
+            manifest = self._get(f"{repository}/manifests/{tag}", ", ".join(oci.MANIFESTS + oci.INDEXES))
             # Of several architectures, built together, each has it.
             if "manifests" in manifest:
                 digest = manifest["manifests"][0]["digest"]
-                manifest = self._get(f"{repository}/manifests/{digest}", ", ".join(MANIFESTS))
+                manifest = self._get(f"{repository}/manifests/{digest}", ", ".join(oci.MANIFESTS + oci.INDEXES))
             config = self._get(f"{repository}/blobs/{manifest['config']['digest']}", "*/*")
         except urllib.error.HTTPError as error:
             if error.code == 404:
