@@ -75,7 +75,7 @@ def summary(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
     last = {(host, row.get("component"), row.get("where")): {**row, "host": host} for host, row in rows}
     if not last:
         return []
-    columns = COLUMNS if len({host for host, _, _ in last}) == 1 else ("host", *COLUMNS)
+    columns = COLUMNS if len({row["host"] for row in last.values()}) == 1 else ("host", *COLUMNS)
     cells = [[column.upper() for column in columns]]
     cells += [[str(row.get(column) or "") for column in columns] for row in last.values()]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
