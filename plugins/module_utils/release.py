@@ -726,7 +726,6 @@ def seconds(duration: str) -> float:
 
 def recover(helm: Helm, spec: Spec, old: Release) -> str:
     """Frees a release that an interrupted run left pending. Returns what was done."""
-    where = ["--namespace", spec.namespace, "--timeout", spec.timeout]
     try:
         history: list[Json] = json.loads(
             helm.cluster("history", spec.name, "--namespace", spec.namespace, "--output", "json")
@@ -736,6 +735,7 @@ def recover(helm: Helm, spec: Spec, old: Release) -> str:
             _uninstall(helm, spec)
             return f"Release {spec.name} was left {old.status} by an interrupted run; what there was of it was removed."
         # Without waiting: the upgrade that follows does that.
+        where = ["--namespace", spec.namespace, "--timeout", spec.timeout]
         helm.cluster("rollback", spec.name, str(max(good)), *where, timeout=None)
     except HelmError as error:
         raise explain(error, spec, helm) from error
