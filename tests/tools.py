@@ -1,9 +1,10 @@
-"""The programs that tests call."""
+"""The programs that tests call, and ports for them."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,9 @@ def program(name: str) -> str:
             f"No {name}: expected .local/bin/{name} (make up builds it), one on PATH, or its path in {name.upper()}"
         )
     return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

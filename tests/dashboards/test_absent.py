@@ -7,7 +7,6 @@ Every panel that may be empty elsewhere then has data.
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tools import program
+from tools import free_port, program
 
 from ansible_collections.continuum.edge.plugins.module_utils.catalogue import (
     Catalogue,
@@ -97,13 +96,6 @@ kube_pod_info{{{POD},node="jetson",host_network="false"}} 1
 kube_pod_owner{{{POD},owner_kind="StatefulSet",owner_name="till",owner_is_controller="true"}} 1
 """,
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

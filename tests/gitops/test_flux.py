@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import threading
 import time
@@ -22,7 +21,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tools import program
+from tools import free_port, program
 
 from .conftest import Json, by_playbook, kubectl, play, render
 
@@ -35,12 +34,6 @@ pytestmark = [
         not os.environ.get("CONTINUUM_FLUX"), reason="CONTINUUM_FLUX names no folder with Flux' controllers"
     ),
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def eventually(check: Callable[[], bool], what: str, seconds: float = 240) -> None:
