@@ -8,13 +8,10 @@ import hashlib
 import json
 import subprocess
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.continuum.edge.plugins.module_utils import oci
 
@@ -56,36 +53,18 @@ class Recipe:
             yield from (p for p in sorted(path.rglob("*")) if p.is_file()) if path.is_dir() else [path]
 
 
-@dataclass(frozen=True)
-class Registry:
-    """A registry as its HTTP API shows it; ``host`` is host:port, spoken to over plain HTTP if ``insecure``."""
-
-    host: str
-    insecure: bool = False
-
-    def _get(self, path: str, accept: str) -> Any:
-        url = f"{'http' if self.insecure else 'https'}://{self.host}/v2/{path}"
-        request = urllib.request.Request(url, headers={"Accept": accept})  # noqa: S310 # the scheme is one of the two
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            return json.load(answer)
-
-    def label(self, repository: str, tag: str, label: str) -> str | None:
-        """The label of an image, None where the image or the label is not there."""
-        try:
-            manifest = self._get(f"{repository}/manifests/{tag}", ", ".join(oci.MANIFESTS + oci.INDEXES))
-            # Of several architectures, built together, each has it.
-            if "manifests" in manifest:
-                digest = manifest["manifests"][0]["digest"]
-                manifest = self._get(f"{repository}/manifests/{digest}", ", ".join(oci.MANIFESTS + oci.INDEXES))
-            config = self._get(f"{repository}/blobs/{manifest['config']['digest']}", "*/*")
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return None
-            raise ImageError(f"registry {self.host} answers {error.code} for {repository}:{tag}") from error
-        except (OSError, LookupError, ValueError) as error:
-            raise ImageError(f"registry {self.host} does not answer: {error}") from error
-        value = (config.get("config", {}).get("Labels") or {}).get(label)
-        return str(value) if value is not None else None
+def built_from(registry: oci.Registry, repository: str, tag: str) -> str | None:
+    """The hash of what an image of a registry is built from; None where there is none, or it does not say."""
+    if registry.has(f"{repository}/manifests/{tag}") is None:
+        return None
+    manifest = json.loads(registry.manifest(repository, tag)[0])
+    # Of several architectures, built together, each has it.
+    if "manifests" in manifest:
+        manifest = json.loads(registry.manifest(repository, manifest["manifests"][0]["digest"])[0])
+    with registry.open("GET", f"{repository}/blobs/{manifest['config']['digest']}") as answer:
+        labels = json.load(answer).get("config", {}).get("Labels") or {}
+    value = labels.get(LABEL)
+    return str(value) if value is not None else None
 
 
 @contextmanager
@@ -97,7 +76,7 @@ def _policy() -> Iterator[Path]:
         yield Path(file.name)
 
 
-def build_and_push(recipe: Recipe, key: str, registry: Registry, reference: str, storage: Path) -> None:
+def build_and_push(recipe: Recipe, key: str, registry: oci.Registry, reference: str, storage: Path) -> None:
     """Build ``recipe`` and push it as ``reference`` (repository:tag) of ``registry``."""
     name = f"localhost/{hashlib.sha256(reference.encode()).hexdigest()[:12]}:{key[:12]}"
     buildah = ["buildah", "--root", str(storage / "root"), "--runroot", str(storage / "run"), "--storage-driver", "vfs"]

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from pathlib import Path
@@ -79,8 +79,10 @@ class Registry:
     insecure: bool = False
     tokens: dict[str, str] = field(default_factory=dict, repr=False)
 
-    def open(self, method: str, path: str, headers: Mapping[str, str] | None = None, data: Any = None) -> HTTPResponse:
-        """The answer to a request below /v2/, or to a full address that the registry gave."""
+    def open(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, file: Path | None = None
+    ) -> HTTPResponse:
+        """The answer to a request below /v2/, or to an address that the registry gave. A file is sent as it is read."""
         host = "registry-1.docker.io" if self.host == "docker.io" else self.host
         url = path if "://" in path else f"{'http' if self.insecure else 'https'}://{host}/v2/{path}"
         scope = re.sub(r"/(manifests|blobs)/.*", "", path)
@@ -88,19 +90,21 @@ class Registry:
         for attempt in (1, 2):
             token = self.tokens.get(scope)
             allowed = {"Authorization": token} if token and "://" not in path else {}
-            request = urllib.request.Request(url, data, {**(headers or {}), **allowed}, method=method)  # noqa: S310
-            try:
-                answer: HTTPResponse = opener.open(request, timeout=60)
-                return answer
-            except urllib.error.HTTPError as error:
-                if error.code == 401 and attempt == 1:
+            # Opened again where the registry asks for a token first.
+            with file.open("rb") if file else nullcontext() as data:
+                sent = {**(headers or {}), **allowed}
+                request = urllib.request.Request(url, data, sent, method=method)  # noqa: S310 # http or https, see above
+                try:
+                    answer: HTTPResponse = opener.open(request, timeout=60)
+                    return answer
+                except urllib.error.HTTPError as error:
+                    if error.code != 401 or attempt == 2:
+                        raise
                     self.tokens[scope] = self._authorize(error.headers.get("WWW-Authenticate", ""))
-                    continue
-                raise
-            except OSError as error:
-                raise OciError(
-                    f"Registry {self.host} does not answer: {error}. Expected it at {url.partition('/v2/')[0]}."
-                ) from error
+                except OSError as error:
+                    raise OciError(
+                        f"Registry {self.host} does not answer: {error}. Expected it at {url.partition('/v2/')[0]}."
+                    ) from error
         raise AssertionError("unreachable")
 
     def _authorize(self, challenge: str) -> str:
@@ -309,10 +313,7 @@ def push(registry: Registry, repository: str, tag: str, layout: Layout, image: J
 def _send(registry: Registry, method: str, path: str, file: Path | None = None, kind: str = "") -> HTTPResponse:
     headers = {"Content-Type": kind, "Content-Length": str(file.stat().st_size)} if file else {"Content-Length": "0"}
     try:
-        if file is None:
-            return registry.open(method, path, headers, b"")
-        # Opened again where the registry asks for a token first.
-        return registry.open(method, path, headers, file.read_bytes())
+        return registry.open(method, path, headers, file)
     except urllib.error.HTTPError as error:
         detail = error.read(300).decode(errors="replace").strip()
         raise OciError(f"Registry {registry.host} refuses {method} {path}: {error.code} {detail}") from error

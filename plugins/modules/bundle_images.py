@@ -61,7 +61,9 @@ loaded:
 import io
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
+from typing import IO
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -95,27 +97,28 @@ def to_containerd(layout: oci.Layout, command: list[str], *, check: bool) -> lis
     for name, image in images.items():
         if not check:
             report(f"importing {name}")
-            run([*ctr, "import", "-"], archive(layout, image))
+            with tempfile.TemporaryFile() as file:
+                archive(layout, image, file)
+                run([*ctr, "import", "-"], file)
     return list(images)
 
 
-def archive(layout: oci.Layout, image: oci.Json) -> bytes:
-    """One image of the layout as an archive of its own."""
-    content = io.BytesIO()
+def archive(layout: oci.Layout, image: oci.Json, file: IO[bytes]) -> None:
+    """Write one image of the layout as an archive of its own."""
     index = {"schemaVersion": 2, "manifests": [image]}
-    with tarfile.open(fileobj=content, mode="w") as tar:
+    with tarfile.open(fileobj=file, mode="w") as tar:
         for name, text in {"oci-layout": '{"imageLayoutVersion": "1.0.0"}', "index.json": oci.dump(index)}.items():
             member = tarfile.TarInfo(name)
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
         for digest in dict.fromkeys(digest for digest, _descriptor in layout.walk(image)):
             tar.add(layout.blob(digest), f"blobs/{digest.replace(':', '/')}")
-    return content.getvalue()
+    file.seek(0)
 
 
-def run(command: list[str], stdin: bytes = b"") -> bytes:
+def run(command: list[str], stdin: IO[bytes] | None = None) -> bytes:
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+        done = subprocess.run(command, stdin=stdin or subprocess.DEVNULL, capture_output=True, check=False)
     except FileNotFoundError as error:
         raise oci.OciError(f"There is no {command[0]}. Expected containerd's ctr (bundle_ctr).") from error
     if done.returncode:

@@ -96,13 +96,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.continuum.edge.plugins.module_utils.image import (
-    LABEL,
-    ImageError,
-    Recipe,
-    Registry,
-    build_and_push,
-)
+from ansible_collections.continuum.edge.plugins.module_utils import oci
+from ansible_collections.continuum.edge.plugins.module_utils.image import ImageError, Recipe, build_and_push, built_from
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 
@@ -128,7 +123,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    registry = Registry(module.params["registry"], module.params["insecure"])
+    registry = oci.Registry(module.params["registry"], module.params["insecure"])
     built: list[str] = []
     keys: dict[str, str] = {}
     try:
@@ -144,13 +139,13 @@ def main() -> None:
                 tuple(sorted(image["architectures"])),
             )
             key = keys[image["reference"]] = recipe.key()
-            if registry.label(repository, tag, LABEL) == key:
+            if built_from(registry, repository, tag) == key:
                 continue
             if not module.check_mode:
                 report(f"building {image['reference']}")
                 build_and_push(recipe, key, registry, image["reference"], Path(module.params["storage"]))
             built.append(image["reference"])
-    except (ImageError, OSError) as error:
+    except (ImageError, oci.OciError, OSError) as error:
         module.fail_json(msg=str(error), built=built, keys=keys)
     module.exit_json(changed=bool(built), built=built, keys=keys)
 

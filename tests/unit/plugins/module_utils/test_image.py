@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.continuum.edge.plugins.module_utils.image import ImageError, Recipe, Registry
+from ansible_collections.continuum.edge.plugins.module_utils.image import ImageError, Recipe, built_from
+from ansible_collections.continuum.edge.plugins.module_utils.oci import OciError, Registry
 
 
 @pytest.fixture
@@ -52,5 +53,5 @@ def test_missing_file_is_named(recipe: Recipe) -> None:
 
 
 def test_registry_that_does_not_answer_is_named() -> None:
-    with pytest.raises(ImageError, match=r"registry 127\.0\.0\.1:1 does not answer"):
-        Registry("127.0.0.1:1", insecure=True).label("a", "b", "c")
+    with pytest.raises(OciError, match=r"Registry 127\.0\.0\.1:1 does not answer"):
+        built_from(Registry("127.0.0.1:1", insecure=True), "a", "b")
