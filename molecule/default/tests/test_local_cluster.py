@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from testinfra.host import Host
+from tools import eventually
 
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 CLUSTER = PROJECT / ".local" / "molecule"
@@ -45,13 +45,6 @@ spec:
 """
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
-        time.sleep(0.5)
-
-
 def kubectl(host: Host, arguments: str) -> str:
     return host.check_output(f"KUBECONFIG={CLUSTER}/kubeconfig {CLUSTER}/bin/kubectl {arguments}")
 
@@ -83,7 +76,7 @@ def volume(host: Host) -> Iterator[Path]:
     name = kubectl(host, "get pvc claim -o jsonpath={.spec.volumeName}").strip()
     yield CLUSTER / "volumes" / name
     kubectl(host, "delete pod/pod pvc/claim")
-    wait_until(lambda: not host.file(f"{CLUSTER}/volumes/{name}").exists, "the volume's removal")
+    eventually(lambda: not host.file(f"{CLUSTER}/volumes/{name}").exists, 90, "the volume's removal")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -154,19 +147,19 @@ def test_volume_is_full_when_it_is_full(host: Host, volume: Path) -> None:
 def test_killed_process_comes_back(host: Host, service: str) -> None:
     killed = pid(service)
     host.check_output(f"kill -9 {killed}")
-    wait_until(lambda: pid(service) not in (0, killed), f"a new {service}", 30)
+    eventually(lambda: pid(service) not in (0, killed), 30, f"a new {service}")
 
 
 def test_process_does_not_outlive_its_supervisor(host: Host) -> None:
     """A twin of the kubelet would fight with the new one over its pods."""
     before = pid(f"{NODES[0]}-kubelet")
     host.check_output(f"pkill -9 -fx 'runsv {NODES[0]}-kubelet'")
-    wait_until(lambda: not host.file(f"/proc/{before}").exists, "the end of the kubelet", 10)
-    wait_until(lambda: pid(f"{NODES[0]}-kubelet") not in (0, before), "a new kubelet", 30)
+    eventually(lambda: not host.file(f"/proc/{before}").exists, 10, "the end of the kubelet")
+    eventually(lambda: pid(f"{NODES[0]}-kubelet") not in (0, before), 30, "a new kubelet")
 
 
 def test_cluster_is_the_same_after_all_that(host: Host) -> None:
-    wait_until(lambda: ready(host), "all nodes ready")
+    eventually(lambda: ready(host), 90, "all nodes ready")
     kubectl(host, "-n kube-system rollout status deployment/coredns --timeout=90s")
 
 
@@ -206,7 +199,7 @@ def test_cluster_comes_back_with_its_data(host: Host, volume: Path, disaster: Ca
     disaster(host)
     play(host)
     assert kubectl(host, "get namespace kube-system -o jsonpath={.metadata.uid}") == uid
-    wait_until(lambda: ready(host), "all nodes ready")
+    eventually(lambda: ready(host), 90, "all nodes ready")
     kubectl(host, "wait pod/pod --for=condition=Ready --timeout=90s")
     assert (volume / "data" / "kept").read_text() == disaster.__name__
     assert "changed=0" in play(host)
