@@ -1,15 +1,19 @@
-"""The programs that tests call, and ports for them."""
+"""What the tests share: the programs that they call, ports for them, and a way to wait."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+Found = TypeVar("Found")
 
 
 def program(name: str) -> str:
@@ -27,3 +31,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def eventually(
+    look: Callable[[], Found], seconds: float = 120, what: str = "the condition", every: float = 0.5
+) -> Found:
+    """What ``look`` finds, as soon as it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(every)
+    return found

@@ -11,17 +11,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tools import program
+from tools import eventually, program
 
 from ansible_collections.continuum.edge.plugins.module_utils import application
 
@@ -43,14 +42,6 @@ def merged(first: Object, second: Object) -> Object:
     for key, value in second.items():
         both = isinstance(value, dict) and isinstance(found.get(key), dict)
         found[key] = merged(found[key], value) if both else value
-    return found
-
-
-def until(what: Callable[[], Any], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, f"it did not come within {seconds} s"
-        time.sleep(0.5)
     return found
 
 
@@ -130,22 +121,22 @@ class Site:
 
     def done(self, release: str, tasks: int | None = None) -> str:
         """Wait for the end; the application found its result right, and the API counts its tasks. Returns its log."""
-        code, pod = until(lambda: self.master_end(release), 300)
+        code, pod = eventually(lambda: self.master_end(release), 300)
         log = self.kubectl("logs", pod, "-c", "master")
         assert code == 0, log
         assert "the result is right" in log
         if tasks is not None:
-            last = until(lambda: (found := self.status(release)).get("phase") == "ended" and found, 20)
+            last = eventually(lambda: (found := self.status(release)).get("phase") == "ended" and found, 20)
             assert last["totals"] == {"pending": 0, "running": 0, "completed": tasks, "failed": 0}
             assert sum(each["count"] for each in last["durations"]) == tasks
         return log
 
     def workers_go(self, release: str) -> None:
-        until(lambda: not self.get("pods", release, "worker"), 60)
+        eventually(lambda: not self.get("pods", release, "worker"), 60)
 
     def midway(self, release: str, tasks: int) -> Object:
         """Wait until some tasks are done and most are not."""
-        found = until(lambda: (s := self.status(release)).get("totals", {}).get("completed", 0) > tasks / 10 and s)
+        found = eventually(lambda: (s := self.status(release)).get("totals", {}).get("completed", 0) > tasks / 10 and s)
         assert found["totals"]["completed"] < tasks * 0.7, "too late to disturb it"
         return dict(found)
 
@@ -178,7 +169,7 @@ class Site:
         name = f"reader-{uuid.uuid4().hex[:6]}"
         self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
         ends = ("Succeeded", "Failed")
-        until(lambda: json.loads(self.kubectl("get", "pod", name, "-o", "json"))["status"].get("phase") in ends)
+        eventually(lambda: json.loads(self.kubectl("get", "pod", name, "-o", "json"))["status"].get("phase") in ends)
         log = self.kubectl("logs", name)
         self.kubectl("delete", "pod", name, "--wait=false")
         return log
@@ -314,7 +305,7 @@ def test_hard_and_soft_placement(site: Site) -> None:
         found = [pod for pod in pods if not pod["spec"].get("nodeName") and pod["status"].get("conditions")]
         return found if len(pods) - len(found) == nodes else []
 
-    (surplus,) = until(homeless)
+    (surplus,) = eventually(homeless)
     assert "anti-affinity" in application.obstacle(surplus)[1]
     placed = [pod["spec"]["nodeName"] for pod in site.get("pods", "place", "worker") if pod["spec"].get("nodeName")]
     assert sorted(placed) == sorted(set(placed))
@@ -358,25 +349,25 @@ def test_right_result_when_a_worker_is_killed(site: Site, midway: Object, embedd
 
 def test_right_result_when_the_master_is_deleted(site: Site, midway: Object) -> None:
     site.kubectl("delete", "pod", midway["metadata"]["name"], "--grace-period=0", "--force")
-    until(lambda: [pod for pod in site.masters("break") if pod["metadata"]["uid"] != midway["metadata"]["uid"]])
+    eventually(lambda: [pod for pod in site.masters("break") if pod["metadata"]["uid"] != midway["metadata"]["uid"]])
 
 
 def test_right_result_when_the_master_is_killed(site: Site, midway: Object, embedded: Embedded) -> None:
     embedded.kill(midway, "master")
-    until(lambda: len(site.masters("break")) == 2)
+    eventually(lambda: len(site.masters("break")) == 2)
 
 
 @pytest.mark.parametrize("container", ["redis", "monitoring"])
 def test_right_result_when_a_sidecar_ends(site: Site, midway: Object, container: str) -> None:
     pod = midway["metadata"]["name"]
     site.kubectl("exec", pod, "-c", container, "--", "sh", "-c", "kill 1", check=False)
-    until(lambda: restarts(site, "break", container) == 1, 60)
+    eventually(lambda: restarts(site, "break", container) == 1, 60)
 
 
 @pytest.mark.parametrize("container", ["redis", "monitoring"])
 def test_right_result_when_a_sidecar_is_killed(site: Site, midway: Object, embedded: Embedded, container: str) -> None:
     embedded.kill(midway, container)
-    until(lambda: restarts(site, "break", container) == 1, 60)
+    eventually(lambda: restarts(site, "break", container) == 1, 60)
 
 
 def test_right_result_when_the_node_of_a_worker_vanishes(site: Site, embedded: Embedded) -> None:
@@ -392,7 +383,7 @@ def test_right_result_when_the_node_of_a_worker_vanishes(site: Site, embedded: E
     with embedded.without_network(sorted(nodes - {safe})[0]):
         site.done("node", INDEPENDENT["tasks"])
     site.workers_go("node")
-    until(lambda: "NotReady" not in site.kubectl("get", "nodes"))
+    eventually(lambda: "NotReady" not in site.kubectl("get", "nodes"))
 
 
 def test_right_result_when_the_pushgateway_is_away(site: Site) -> None:
@@ -409,16 +400,16 @@ def test_right_result_when_the_pushgateway_is_away(site: Site) -> None:
 def test_scaled_while_it_runs(site: Site) -> None:
     params = {"tasks": 160, "iterations": 4_000_000}
     site.install("scale", "independent", compss={"worker": {"number": 1, "max": 3}}, app={"params": params})
-    until(lambda: site.status("scale").get("totals", {}).get("completed", 0) > 5)
+    eventually(lambda: site.status("scale").get("totals", {}).get("completed", 0) > 5)
     name = site.get("statefulsets", "scale")[0]["metadata"]["name"]
     site.kubectl("scale", f"statefulset/{name}", "--replicas=3")
 
     def computing() -> set[str]:
         return {each["worker"] for each in site.status("scale").get("durations", ())}
 
-    until(lambda: len(computing()) == 3, 60)
+    eventually(lambda: len(computing()) == 3, 60)
     site.kubectl("scale", f"statefulset/{name}", "--replicas=1")
-    until(lambda: sum(worker["up"] for worker in site.status("scale")["workers"].values()) == 1, 60)
+    eventually(lambda: sum(worker["up"] for worker in site.status("scale")["workers"].values()) == 1, 60)
     assert site.status("scale")["totals"]["completed"] < params["tasks"], "too late to scale down"
     site.done("scale", params["tasks"])
 
@@ -466,13 +457,13 @@ if __name__ == "__main__":
     def pod() -> str:
         return str(site.get("pods", "stream", "master")[0]["metadata"]["name"])
 
-    until(lambda: completed(5))
+    eventually(lambda: completed(5))
     assert [item["kind"] for item in site.get("jobs", "stream", "master")] == []
     first, worker = pod(), site.get("pods", "stream", "worker")[0]["metadata"]["uid"]
     site.kubectl("exec", first, "-c", "master", "--", "touch", "/tmp/end")
     statuses = lambda: site.get("pods", "stream", "master")[0]["status"]["containerStatuses"]  # noqa: E731
-    until(lambda: statuses()[0]["restartCount"] == 1)
-    until(lambda: statuses()[0]["state"].get("running") and completed(5))
+    eventually(lambda: statuses()[0]["restartCount"] == 1)
+    eventually(lambda: statuses()[0]["state"].get("running") and completed(5))
     assert pod() == first
     assert site.get("pods", "stream", "worker")[0]["metadata"]["uid"] == worker
     site.helm("uninstall", "stream", "--wait")
@@ -525,7 +516,7 @@ def test_nothing_is_left_but_the_results(site: Site) -> None:
     tested = site.helm("test", "gone", "--logs", check=False)
     assert tested.returncode == 0, tested.stdout + tested.stderr
     site.helm("uninstall", "gone")
-    until(lambda: [item["kind"] for item in site.get(LEFT, "gone")] == ["PersistentVolumeClaim"], 60)
+    eventually(lambda: [item["kind"] for item in site.get(LEFT, "gone")] == ["PersistentVolumeClaim"], 60)
 
 
 # Bad input; what can be known when the chart is rendered is in test_chart.py

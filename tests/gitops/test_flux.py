@@ -13,7 +13,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tools import free_port, program
+from tools import eventually, free_port, program
 
 from .conftest import Json, by_playbook, kubectl, play, render
 
@@ -34,13 +34,6 @@ pytestmark = [
         not os.environ.get("CONTINUUM_FLUX"), reason="CONTINUUM_FLUX names no folder with Flux' controllers"
     ),
 ]
-
-
-def eventually(check: Callable[[], bool], what: str, seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(2)
 
 
 def answer(request: BaseHTTPRequestHandler, projects: Path) -> None:
@@ -131,7 +124,7 @@ def ready(kind: str, *names: str) -> None:
         return all(states.get(name, {}).get("Ready") == "True" for name in names)
 
     try:
-        eventually(look, f"{kind} {names} ready", 420)
+        eventually(look, 420, f"{kind} {names} ready", every=2)
     except AssertionError:
         print(kubectl("get", "-n", FLUX, "gitrepositories,kustomizations,helmcharts,helmreleases"))
         raise
@@ -171,7 +164,9 @@ def reconciled(fleet: str, controllers: None) -> Iterator[None]:  # noqa: ARG001
     finally:
         # What it has put there goes with it.
         kubectl("delete", "-n", FLUX, "kustomization", "fleet", "--timeout=300s")
-        eventually(lambda: not json.loads(kubectl("get", "-n", FLUX, "helmreleases", "-o", "json"))["items"], "removal")
+        eventually(
+            lambda: not json.loads(kubectl("get", "-n", FLUX, "helmreleases", "-o", "json"))["items"], 240, "removal"
+        )
         kubectl("delete", "-n", FLUX, "gitrepository", FLUX)
         kubectl("delete", "namespace", "monitoring", "--timeout=300s")
 
@@ -241,7 +236,7 @@ def test_drift_is_repaired() -> None:
     assert pushgateway(".spec.replicas") == "0"
     again("kustomization", "molecule-prometheus")
     again("helmrelease", "prometheus")
-    eventually(lambda: rules() == before, "the rules are back")
-    eventually(lambda: pushgateway(".spec.replicas") == "1", "its replicas are back")
-    eventually(lambda: pushgateway(".spec.template.spec.containers[0].image") == image, "its image is back")
+    eventually(lambda: rules() == before, 240, "the rules are back")
+    eventually(lambda: pushgateway(".spec.replicas") == "1", 240, "its replicas are back")
+    eventually(lambda: pushgateway(".spec.template.spec.containers[0].image") == image, 240, "its image is back")
     ready("helmreleases", "prometheus")

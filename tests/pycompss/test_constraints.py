@@ -12,7 +12,8 @@ from pycompss.api.constraint import constraint
 from pycompss.api.task import task
 from pycompss_dask.decorators import machine
 from pycompss_dask.runtime import Runtime
-from support import Cluster, Events, eventually
+from support import Cluster, Events
+from tools import eventually
 
 from programs import same
 

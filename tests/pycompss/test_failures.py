@@ -21,7 +21,7 @@ from pycompss.api.exceptions import COMPSsException
 from pycompss_dask import context
 from pycompss_dask.errors import PyCOMPSsException, TaskFailed
 from pycompss_dask.runtime import Runtime
-from support import eventually
+from tools import eventually
 
 from programs import count_up, log_line
 

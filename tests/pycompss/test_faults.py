@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from pycompss.api.api import compss_barrier, compss_wait_on
 from pycompss_dask.runtime import Runtime
-from support import ENVIRONMENT, Cluster, Events, end, eventually, free_port, launch
+from support import ENVIRONMENT, Cluster, Events, end, launch
+from tools import eventually, free_port
 
 import programs
 

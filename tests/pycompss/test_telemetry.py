@@ -21,7 +21,8 @@ from faulty import sleeps
 from pycompss.api.api import compss_barrier
 from pycompss.api.task import task
 from pycompss_dask.runtime import Runtime
-from support import SOURCE, Events, free_port, runcompss
+from support import SOURCE, Events, runcompss
+from tools import free_port
 
 fakeredis = pytest.importorskip("fakeredis")
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +15,13 @@ from distributed import Client
 from pycompss_dask import context, settings
 from pycompss_dask.results import Results
 from pycompss_dask.runtime import Runtime, start, stop
+from tools import eventually, free_port
 
 HERE = Path(__file__).parent.parent
 ROOT = HERE.parents[1]
 SOURCE = ROOT / "images" / "pycompss-dask" / "src"
 APPS = ROOT / "apps"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join((str(SOURCE), str(HERE / "programs")))}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def eventually(check: Callable[[], bool], seconds: float = 20, what: str = "the condition") -> None:
-    limit = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < limit, f"{what} did not come true within {seconds} s"
-        time.sleep(0.05)
 
 
 class Cluster:
@@ -71,7 +57,7 @@ class Cluster:
                 return False
             return True
 
-        eventually(connected, what="a connection to the scheduler")
+        eventually(connected, what="a connection to the scheduler", every=0.05)
         assert self.client is not None
         self.client.wait_for_workers(workers, timeout=30)
         return self.client
