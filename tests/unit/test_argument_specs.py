@@ -52,5 +52,5 @@ def test_a_role_can_be_removed(role: Path) -> None:
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_misspelt_variables_are_refused(role: Path) -> None:
     tasks = load(role / "tasks" / "preflight.yml")
-    first = tasks[0].get("ansible.builtin.include_role", {})  # type: ignore[index]
+    first = tasks[0].get("ansible.builtin.import_role", {})  # type: ignore[index]
     assert (first.get("name"), first.get("tasks_from")) == ("continuum.edge.common", "variables")
