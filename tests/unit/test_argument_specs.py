@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +55,10 @@ def test_misspelt_variables_are_refused(role: Path) -> None:
     tasks = load(role / "tasks" / "preflight.yml")
     first = tasks[0].get("ansible.builtin.import_role", {})  # type: ignore[index]
     assert (first.get("name"), first.get("tasks_from")) == ("continuum.edge.common", "variables")
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_its_options_are_found_by_their_indentation(role: Path) -> None:
+    """roles/common/tasks/variables.yml reads them so."""
+    text = (role / "meta" / "argument_specs.yml").read_text()
+    assert re.findall(rf"(?m)^      ({role.name}_[a-z0-9_]+):", text) == list(options(role))
