@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import re
 import shutil
 import statistics
@@ -11,9 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from cluster import ROOT, Cluster, Done, run, say
 from report import Figure
 
@@ -90,6 +93,144 @@ def site(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
             "s",
             command="helm upgrade --install --wait, once for each release",
             note=f"rounds {each_of(bare_seconds)}",
+        ),
+    ]
+
+
+# Several sites
+
+
+SITES = 10
+RELEASES = {"prometheus": "edge-monitoring", "grafana-dashboards": "grafana-dashboards"}
+
+
+def sites(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
+    """Each is a context of the one cluster, with namespaces and ports of its own; without metrics-server, whose API is
+    there once. Bare Helm installs the same, to show what the machine allows."""
+    cluster.up()
+    cluster.play("remove", "-e", "remove_volumes=true", "--skip-tags", "helm,metrics_server")
+    names = [f"site-{number}" for number in range(1, SITES + 1)]
+    access = yaml.safe_load((cluster.directory / "kubeconfig").read_text())
+    access["contexts"] = [{"name": name, "context": access["contexts"][0]["context"]} for name in names]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(SITES) as pool:
+        Path(folder, "kubeconfig").write_text(json.dumps(access))
+        hosts = {
+            name: {
+                "continuum_cluster": name,
+                "continuum_kubeconfig": f"{folder}/kubeconfig",
+                "continuum_context": name,
+                "continuum_helm": f"{cluster.directory}/bin/helm",
+                "prometheus_namespace": name,
+                "grafana_namespace": name,
+                "prometheus_node_port": 0,
+                "prometheus_values": {"nodeExporter": {"port": 9200 + number}},
+            }
+            for number, name in enumerate(names)
+        }
+        Path(folder, "hosts.yml").write_text(json.dumps({"continuum": {"hosts": hosts}}))
+
+        def play(playbook: str, limit: list[str], *arguments: str) -> Done:
+            there = ["-i", f"{folder}/hosts.yml", "--limit", ",".join(limit), "--skip-tags", "metrics_server,helm"]
+            return cluster.play(playbook, *there, *arguments)
+
+        def remove() -> None:
+            play("remove", names, "-e", "remove_volumes=true")
+
+        def keep_values(name: str) -> None:
+            for release in RELEASES:
+                values = cluster.helm("get", "values", release, "--namespace", name, "--output", "json").output
+                Path(folder, f"{name}-{release}.json").write_text(values)
+
+        def bare(name: str) -> None:
+            for release, chart in RELEASES.items():
+                cluster.helm(
+                    *["upgrade", "--install", release, str(ROOT / "charts" / chart), "--namespace", name],
+                    *["--create-namespace", "--values", f"{folder}/{name}-{release}.json", "--wait", "--timeout", "5m"],
+                )
+
+        first, second, ten, by_helm = [], [], [], []
+        try:
+            for _ in range(options.rounds):
+                first.append(play("site", names[:1]).seconds)
+                second.append(play("site", names[:2]).seconds)
+                remove()
+                ten.append(play("site", names))
+                list(pool.map(keep_values, names))
+                remove()
+                started = time.monotonic()
+                list(pool.map(bare, names))
+                by_helm.append(time.monotonic() - started)
+                remove()
+        finally:
+            remove()
+            cluster.play("site")
+    seconds = [done.seconds for done in ten]
+    return [
+        Figure(
+            "second site beside an installed one, as a multiple of the first",
+            statistics.median(b / a for a, b in zip(first, second, strict=True)),
+            "x",
+            goal=1.2,
+            command=f"{SITE} --limit site-1,site-2",
+            note=f"first {each_of(first)} s, with the second {each_of(second)} s",
+        ),
+        Figure(
+            f"{SITES} sites at once, as a multiple of one",
+            statistics.median(b / a for a, b in zip(first, seconds, strict=True)),
+            "x",
+            goal=3,
+            command=f"{SITE} --limit {names[0]},...,{names[-1]}",
+            note=f"{each_of(seconds)} s; {SITES} contexts of one cluster, whose pods share the processors; of these, "
+            f"site.yml takes {statistics.median(done.cpu for done in ten) / SITES:.2g} s for a site",
+        ),
+        Figure(
+            f"{SITES} sites at once by bare Helm, as a multiple of one by site.yml",
+            statistics.median(b / a for a, b in zip(first, by_helm, strict=True)),
+            "x",
+            command=f"helm upgrade --install --wait, once for each release, {SITES} at a time",
+            note=f"{each_of(by_helm)} s: what this machine needs for the pods alone",
+        ),
+    ]
+
+
+# Out of a bundle
+
+
+def bundle(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
+    """Both from nothing, by turns. The images are in the cluster's registry either way, as a site's would be."""
+    cluster.up()
+    registry = f"{cluster.node_address.rpartition('.')[0]}.1:5001"
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+    online: list[Done] = []
+    offline: list[Done] = []
+    with tempfile.TemporaryDirectory() as folder:
+        made = cluster.play(
+            *["bundle", "-e", f"bundle_output={folder}/bundle", "-e", f"bundle_source_registry={registry}"],
+            *["-e", "bundle_source_insecure=true", "-e", json.dumps({"bundle_architectures": [architecture]})],
+        )
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+        load = {"bundle": f"{folder}/bundle", "bundle_registry": registry, "bundle_registry_insecure": True}
+        for _ in range(options.rounds):
+            cluster.play("remove", "--skip-tags", "helm")
+            online.append(cluster.play("site"))
+            cluster.play("remove", "--skip-tags", "helm")
+            offline.append(cluster.play("site", "-e", json.dumps(load)))
+    ratios = [b.seconds / a.seconds for a, b in zip(online, offline, strict=True)]
+    return [
+        Figure(
+            "site.yml out of a bundle, as a multiple of site.yml",
+            statistics.median(ratios),
+            "x",
+            goal=1.1,
+            command=f"{SITE} -e bundle=<folder>",
+            note=f"rounds {each_of(ratios)}",
+        ),
+        Figure(
+            "bundle.yml",
+            made.seconds,
+            "s",
+            command="ansible-playbook playbooks/bundle.yml -i inventories/local -e bundle_output=<folder>",
+            note=f"{size / MIB:.0f} MiB, {architecture}",
         ),
     ]
 
@@ -285,6 +426,8 @@ class Benchmark:
 # In this order; each finds the cluster as the one before has left it.
 ALL = {
     "site": Benchmark("site.yml against bare Helm", site),
+    "sites": Benchmark("Several sites", sites),
+    "bundle": Benchmark("site.yml out of a bundle", bundle),
     "noop": Benchmark("make up with nothing to do", noop),
     "warm": Benchmark("make up with everything built", warm),
     "lean": Benchmark("The lean profile on three idle nodes", lean),
