@@ -8,6 +8,7 @@ import hashlib
 import json
 import subprocess
 import tempfile
+import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,17 +55,26 @@ class Recipe:
 
 
 def built_from(registry: oci.Registry, repository: str, tag: str) -> str | None:
-    """The hash of what an image of a registry is built from; None where there is none, or it does not say."""
-    if registry.has(f"{repository}/manifests/{tag}") is None:
-        return None
-    manifest = json.loads(registry.manifest(repository, tag)[0])
+    """The hash of what an image of a registry is built from; None where a part is not there, or it does not say."""
+    manifest = _read(registry, f"{repository}/manifests/{tag}")
     # Of several architectures, built together, each has it.
     if "manifests" in manifest:
-        manifest = json.loads(registry.manifest(repository, manifest["manifests"][0]["digest"])[0])
-    with registry.open("GET", f"{repository}/blobs/{manifest['config']['digest']}") as answer:
-        labels = json.load(answer).get("config", {}).get("Labels") or {}
-    value = labels.get(LABEL)
+        manifest = _read(registry, f"{repository}/manifests/{manifest['manifests'][0]['digest']}")
+    config = _read(registry, f"{repository}/blobs/{manifest['config']['digest']}") if "config" in manifest else {}
+    value = (config.get("config", {}).get("Labels") or {}).get(LABEL)
     return str(value) if value is not None else None
+
+
+def _read(registry: oci.Registry, path: str) -> oci.Json:
+    """A JSON document of a registry, empty where it is not there."""
+    try:
+        with registry.open("GET", path, {"Accept": ", ".join(oci.MANIFESTS + oci.INDEXES)}) as answer:
+            found: oci.Json = json.load(answer)
+            return found
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return {}
+        raise oci.OciError(f"Registry {registry.host} answers {error.code} for {path}.") from error
 
 
 @contextmanager

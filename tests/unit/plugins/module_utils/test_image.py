@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
+import urllib.error
 from collections.abc import Callable
+from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,3 +60,27 @@ def test_missing_file_is_named(recipe: Recipe) -> None:
 def test_registry_that_does_not_answer_is_named() -> None:
     with pytest.raises(OciError, match=r"Registry 127\.0\.0\.1:1 does not answer"):
         built_from(Registry("127.0.0.1:1", insecure=True), "a", "b")
+
+
+class Kept(Registry):
+    """A registry that answers out of memory."""
+
+    def __init__(self, documents: dict[str, Any]) -> None:
+        super().__init__("registry.example")
+        self.documents = documents
+
+    def open(self, _method: str, path: str, *_: Any) -> Any:
+        if path not in self.documents:
+            raise urllib.error.HTTPError(path, 404, "Not Found", Message(), None)
+        return io.BytesIO(json.dumps(self.documents[path]).encode())
+
+
+@pytest.mark.parametrize("lost", [None, "app/manifests/1", "app/manifests/part", "app/blobs/settings"])
+def test_an_image_that_lost_a_part_is_not_there(lost: str | None) -> None:
+    documents = {
+        "app/manifests/1": {"manifests": [{"digest": "part"}]},
+        "app/manifests/part": {"config": {"digest": "settings"}},
+        "app/blobs/settings": {"config": {"Labels": {"edge.continuum.content": "hash"}}},
+    }
+    documents.pop(lost or "", None)
+    assert built_from(Kept(documents), "app", "1") == (None if lost else "hash")
