@@ -100,7 +100,7 @@ def test_task_that_no_worker_can_run_waits_for_one_that_can(own_engine: Runtime,
     cluster.worker("late", "--computing_units=1", "--resources=software=special")
     assert compss_wait_on(value) == 0.01
     cluster.kill("late")
-    eventually(lambda: compss_get_number_of_resources() == 2)
+    eventually(lambda: compss_get_number_of_resources() == 2, 20)
 
 
 def test_priority_goes_first(own_engine: Runtime) -> None:

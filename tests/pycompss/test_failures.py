@@ -258,7 +258,7 @@ def test_printed_output_is_kept(tmp_path: Path, own_engine: Runtime) -> None:
     compss_wait_on(faulty.prints("to-out", "to-err"))
     compss_wait_on(faulty.prints("again", "again-err"))
     jobs = tmp_path / "results" / "jobs"
-    eventually(lambda: (jobs / "job2_NEW.out").exists())
+    eventually(lambda: (jobs / "job2_NEW.out").exists(), 20)
     assert set((jobs / "job1_NEW.out").read_text().split()) == {"to-out", "child-to-out"}
     assert (jobs / "job1_NEW.err").read_text() == "to-err\n"
     assert "to-out" not in (jobs / "job2_NEW.out").read_text()
@@ -315,4 +315,4 @@ def test_file_concurrent_that_cannot_be_put_together_is_refused(tmp_path: Path) 
         context.runtime.call(rewrite, (str(path),), {})
     with pytest.raises((TaskFailed, PyCOMPSsException), match=r"FILE_CONCURRENT|FILE_COMMUTATIVE"):
         compss_wait_on_file(str(path))
-    eventually(lambda: context.runtime is not None and context.runtime.fatal is not None)
+    eventually(lambda: context.runtime is not None and context.runtime.fatal is not None, 20)

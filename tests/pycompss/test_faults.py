@@ -82,7 +82,7 @@ def test_all_workers_gone_and_one_back(own_cluster: Cluster, tmp_path: Path) -> 
     values = [faulty.sleeps(0.05) for _ in range(20)]
     time.sleep(0.3)
     own_cluster.kill("a")
-    eventually(lambda: not runtime.workers)
+    eventually(lambda: not runtime.workers, 20)
     own_cluster.worker("a", "--computing_units=1")
     assert compss_wait_on(values) == [0.05] * 20
     compss_barrier()
@@ -163,7 +163,7 @@ def test_lost_master_starts_again_with_the_same_workers(tmp_path: Path) -> None:
     ]
     try:
         first = subprocess.Popen(command, env=ENVIRONMENT)
-        eventually(running.exists)
+        eventually(running.exists, 20)
         time.sleep(0.5)
         first.kill()
         first.wait()

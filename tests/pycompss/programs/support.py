@@ -57,7 +57,7 @@ class Cluster:
                 return False
             return True
 
-        eventually(connected, what="a connection to the scheduler", every=0.05)
+        eventually(connected, 20, "a connection to the scheduler", every=0.05)
         assert self.client is not None
         self.client.wait_for_workers(workers, timeout=30)
         return self.client
