@@ -67,7 +67,7 @@ class Release:
     # name-version, as `helm list` shows it
     chart: str
     app_version: str
-    description: str = ""
+    namespace: str = ""
     # What the cluster has of it now: kind -> objects.
     resources: Mapping[str, list[Json]] = field(default_factory=dict)
 
@@ -342,14 +342,15 @@ def deployed(helm: Helm, spec: Spec, history: Json | None = None) -> Release | N
     if not history:
         return None
     try:
-        return _release(helm.status(spec), history)
+        return _release(helm.status(spec), spec, history)
     except HelmError as error:
         raise explain(error, spec, helm) from error
 
 
-def _release(data: Json, history: Json) -> Release:
+def _release(data: Json, spec: Spec, history: Json | None = None) -> Release:
     info: Json = data.get("info") or {}
     metadata: Json = (data.get("chart") or {}).get("metadata") or {}
+    history = history or {}
     chart = history.get("chart") or f"{metadata.get('name')}-{metadata.get('version')}"
     return Release(
         status=str(info.get("status", "unknown")),
@@ -359,7 +360,7 @@ def _release(data: Json, history: Json) -> Release:
         config=data.get("config") or {},
         chart=str(chart),
         app_version=str(history.get("app_version") or metadata.get("appVersion") or ""),
-        description=str(info.get("description") or ""),
+        namespace=spec.namespace,
         resources=info.get("resources") or {},
     )
 
@@ -382,7 +383,7 @@ def render(
     # A dry run of an upgrade refuses a release that an interrupted run left pending; one of an install does not.
     command = ["install", *common] if pending else ["upgrade", "--install", *common]
     try:
-        return Rendering(_release(_last_json(helm.cluster(*command, "--dry-run=server")), {}))
+        return Rendering(_release(_last_json(helm.cluster(*command, "--dry-run=server")), spec))
     except HelmError as error:
         missing = re.search(r'no matches for kind "([^"]+)"', str(error))
         if not missing:
@@ -393,7 +394,7 @@ def render(
     except HelmError as error:
         raise explain(error, spec, helm) from error
     return Rendering(
-        _release(_last_json(text), {}),
+        _release(_last_json(text), spec),
         f"The cluster does not know the kind {missing.group(1)} yet,"
         f" so release {spec.name} was rendered by Helm alone.",
     )
@@ -501,20 +502,34 @@ def _hook_documents(release: Release) -> str:
     return "".join(f"\n---\n{hook}" for hook in release.hooks)
 
 
+# Group, kind, namespace and name: what the API tells objects apart by.
+Identity = tuple[str, str, str, str]
+
+
+def _identity(obj: Json, namespace: str) -> Identity:
+    return (
+        str(obj.get("apiVersion") or "").rpartition("/")[0],
+        str(obj.get("kind") or ""),
+        namespace,
+        str((obj.get("metadata") or {}).get("name") or ""),
+    )
+
+
+def _namespace(obj: Json) -> str:
+    return str((obj.get("metadata") or {}).get("namespace") or "")
+
+
 def _missing(release: Release) -> list[str]:
     """Objects that the release has and the cluster has not."""
     if not release.resources or release.status != "deployed":
         return []
-    live = {
-        (obj.get("kind"), (obj.get("metadata") or {}).get("name"))
-        for objects in release.resources.values()
-        for obj in objects
-    }
-    return sorted(
-        title(obj)
-        for obj in split(release.manifest)
-        if (obj.get("kind"), (obj.get("metadata") or {}).get("name")) not in live
-    )
+    live = {_identity(obj, _namespace(obj)) for objects in release.resources.values() for obj in objects}
+
+    def is_live(obj: Json) -> bool:
+        # A manifest may leave out the namespace of the release, and may name one for an object of the whole cluster.
+        return any(_identity(obj, namespace) in live for namespace in (_namespace(obj) or release.namespace, ""))
+
+    return sorted(title(obj) for obj in split(release.manifest) if not is_live(obj))
 
 
 # Showing
@@ -757,7 +772,7 @@ def upgrade(
     interval = min(WATCH_INTERVAL, max(1.0, seconds(spec.timeout) / 3))
     with Watcher(helm, spec, tell, interval) as watcher:
         try:
-            return _release(_last_json(helm.cluster(*arguments, timeout=None)), {})
+            return _release(_last_json(helm.cluster(*arguments, timeout=None)), spec)
         except HelmError as error:
             failed = error
     raise _failure(failed, helm, spec, old, watcher.lacks, time.time() - started) from failed
@@ -791,7 +806,7 @@ def _failure(
 def at(helm: Helm, spec: Spec, revision: int) -> Release:
     """An earlier revision of the release."""
     try:
-        return _release(helm.status(spec, revision), {})
+        return _release(helm.status(spec, revision), spec)
     except HelmError as error:
         raise ReleaseError(
             f"Release {spec.name} in namespace {spec.namespace} has no revision {revision}: {_essence(str(error))}. "

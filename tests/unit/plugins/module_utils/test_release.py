@@ -85,6 +85,34 @@ def test_objects_that_someone_deleted_are_missing() -> None:
     assert not release.compare(made(both, resources=live), made(both))
 
 
+@pytest.mark.parametrize(
+    ("namesake", "missing"),
+    [
+        ({"metadata": {"name": "demo", "namespace": "place"}}, []),
+        ({"metadata": {"name": "demo", "namespace": "elsewhere"}}, ["Secret place/demo"]),
+        ({"metadata": {"name": "demo", "namespace": "place"}, "apiVersion": "other/v1"}, ["Secret place/demo"]),
+        # A chart may name a namespace for what is the cluster's: the API leaves it out.
+        ({"metadata": {"name": "demo"}}, []),
+    ],
+)
+def test_a_namesake_elsewhere_does_not_stand_in_for_a_deleted_object(
+    namesake: dict[str, Any], missing: list[str]
+) -> None:
+    live = {"v1/Secret": [{"apiVersion": "v1", "kind": "Secret"} | namesake]}
+    assert release.compare(made(SECRET, resources=live), made(SECRET)).missing == missing
+
+
+@pytest.mark.parametrize(("namespace", "missing"), [("place", []), ("elsewhere", ["ConfigMap demo"])])
+def test_an_object_without_a_namespace_is_in_that_of_the_release(namespace: str, missing: list[str]) -> None:
+    live = {
+        "v1/ConfigMap": [
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "demo", "namespace": namespace}}
+        ]
+    }
+    old = made(resources=live, namespace="place")
+    assert release.compare(old, made()).missing == missing
+
+
 def test_lists_are_their_items() -> None:
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": release.split(CONFIG_MAP + SECRET)})
     assert not release.compare(made(CONFIG_MAP + SECRET), made(listed))
