@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-import yaml
-
+from .. import kubernetes_yaml
 from . import promql
 from .data import ALERTS, METRICS
 from .model import (
@@ -335,22 +334,8 @@ def extra(index: int, item: Mapping[str, Any]) -> Metric:
     return Metric(**{"category": "application", "unit": "count", "type": "gauge", **given})
 
 
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Expressions of several lines as blocks, so that a rules file reads as the catalogue does."""
-
-    def ignore_aliases(self, _data: Any) -> bool:
-        return True
-
-
-def _text(dumper: Any, text: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
 def to_yaml(document: Any) -> str:
-    return str(yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=10000, allow_unicode=True))
+    return kubernetes_yaml.dump(document, sort_keys=False)
 
 
 def rules_file(groups: Sequence[Mapping[str, Any]]) -> str:
