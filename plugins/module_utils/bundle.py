@@ -27,8 +27,8 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.continuum.edge.plugins.module_utils.helm import Spec, is_remote
 from ansible_collections.continuum.edge.plugins.module_utils.oci import Layout, Reference
-from ansible_collections.continuum.edge.plugins.module_utils.release import Spec, is_remote
 
 Json = dict[str, Any]
 

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.continuum.edge.plugins.module_utils.release import Json, dump, is_sensitive
+from ansible_collections.continuum.edge.plugins.module_utils import kubernetes_yaml
+from ansible_collections.continuum.edge.plugins.module_utils.helm import Json, is_sensitive
 
 # They are every cluster's: never made by us, and never pruned with us.
 GIVEN_NAMESPACES = ("default", "kube-system")
@@ -376,7 +377,7 @@ def _kustomization(entry: Entry, settings: Settings) -> Json:
 
 
 def _yaml(*objects: Json) -> bytes:
-    return "---\n".join(dump(obj) for obj in objects).encode()
+    return "---\n".join(kubernetes_yaml.dump(obj, sort_keys=True) for obj in objects).encode()
 
 
 def _readme(entries: list[Entry], settings: Settings) -> str:

@@ -106,7 +106,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.continuum.edge.plugins.module_utils import bundle, oci, release
+from ansible_collections.continuum.edge.plugins.module_utils import bundle, helm, oci
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 # As pip names them; the older names are allowed as well.
@@ -120,7 +120,7 @@ class Maker:
         self.parameters: dict[str, Any] = module.params
         self.folder = Path(self.parameters["dest"])
         self.scratch = scratch
-        self.helm = release.Helm(self.parameters["helm"])
+        self.helm = helm.Helm(self.parameters["helm"])
         self.kept: set[Path] = {self.folder / bundle.SUMS, self.folder / bundle.SBOM}
 
     def write(self, path: str, content: bytes) -> None:
@@ -134,15 +134,15 @@ class Maker:
         """Packs the charts. Returns the images that the releases ask for."""
         images = set()
         for each in self.parameters["releases"]:
-            spec = release.Spec(each["name"], each["namespace"], each["chart"], each.get("repo"), each.get("version"))
+            spec = helm.Spec(each["name"], each["namespace"], each["chart"], each.get("repo"), each.get("version"))
             report(f"chart {bundle.chart_file(spec)}")
-            chart = Path(release.locate(self.helm, spec, self.scratch))
+            chart = Path(helm.locate(self.helm, spec, self.scratch))
             content = bundle.pack_folder(chart, f"{chart.name}/") if chart.is_dir() else chart.read_bytes()
             self.write(f"charts/{bundle.chart_file(spec)}", content)
             values = self.scratch / "values.json"
             values.write_text(json.dumps(each["values"]))
             arguments = [each["name"], str(chart), "--namespace", each["namespace"], "--values", str(values)]
-            images |= bundle.images_of(release.split(self.helm.call("template", *arguments)))
+            images |= bundle.images_of(helm.split(self.helm.call("template", *arguments)))
         return images
 
     def images(self, names: set[str]) -> None:
@@ -315,14 +315,14 @@ def main() -> None:
     )
     # Ansible would blank every value wherever it occurs in the output.
     module.no_log_values = {
-        text for each in module.params["releases"] for text in release.sensitive_strings(each.get("values", {}))
+        text for each in module.params["releases"] for text in helm.sensitive_strings(each.get("values", {}))
     }
     try:
         if module.params["state"] == "verified":
             changed, number = False, bundle.verify(Path(module.params["dest"]))
         else:
             changed, number = make(module)
-    except (bundle.BundleError, oci.OciError, release.ReleaseError, release.HelmError) as error:
+    except (bundle.BundleError, oci.OciError, helm.ReleaseError, helm.HelmError) as error:
         module.fail_json(msg=str(error), invocation={})
     except OSError as error:
         module.fail_json(msg=f"cannot make {module.params['dest']}: {error}", invocation={})

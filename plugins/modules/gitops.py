@@ -169,7 +169,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.continuum.edge.plugins.module_utils import gitops, release
+from ansible_collections.continuum.edge.plugins.module_utils import gitops, helm
 from ansible_collections.continuum.edge.plugins.module_utils.tree import Change, apply, compare
 
 
@@ -208,17 +208,17 @@ def entry(described: dict[str, Any]) -> gitops.Entry:
     )
 
 
-def templater(helm: release.Helm, scratch: Path) -> gitops.Template:
-    def template(entry: gitops.Entry) -> list[release.Json]:
-        spec = release.Spec(entry.name, entry.namespace, entry.chart, entry.repo, entry.version)
+def templater(program: helm.Helm, scratch: Path) -> gitops.Template:
+    def template(entry: gitops.Entry) -> list[helm.Json]:
+        spec = helm.Spec(entry.name, entry.namespace, entry.chart, entry.repo, entry.version)
         values = scratch / "values.json"
         values.write_text(json.dumps(entry.values))
-        chart = release.locate(helm, spec, scratch)
+        chart = helm.locate(program, spec, scratch)
         try:
-            text = helm.call("template", entry.name, chart, "--namespace", entry.namespace, "--values", str(values))
-        except release.HelmError as error:
-            raise release.explain(error, spec, helm) from error
-        return release.split(text)
+            text = program.call("template", entry.name, chart, "--namespace", entry.namespace, "--values", str(values))
+        except helm.HelmError as error:
+            raise helm.explain(error, spec, program) from error
+        return helm.split(text)
 
     return template
 
@@ -239,7 +239,7 @@ def wanted(module: AnsibleModule, dest: Path) -> dict[str, bytes]:
         },
     )
     with tempfile.TemporaryDirectory(prefix="gitops-", dir=module.tmpdir) as scratch:
-        template = templater(release.Helm(parameters["helm"]), Path(scratch))
+        template = templater(helm.Helm(parameters["helm"]), Path(scratch))
         return gitops.render([entry(each) for each in parameters["releases"]], settings, template)
 
 
@@ -294,7 +294,7 @@ def main() -> None:
     )
     # Ansible would blank every value wherever it occurs in the output; a secret is refused below, unseen.
     module.no_log_values = {
-        text for each in module.params["releases"] for text in release.sensitive_strings(each["values"])
+        text for each in module.params["releases"] for text in helm.sensitive_strings(each["values"])
     }
     dest = Path(module.params["dest"])
     try:
@@ -302,7 +302,7 @@ def main() -> None:
         changes = compare(dest, wanted(module, dest))
         if not module.check_mode:
             apply(dest, changes)
-    except (gitops.GitOpsError, release.ReleaseError) as error:
+    except (gitops.GitOpsError, helm.ReleaseError) as error:
         module.fail_json(msg=str(error), invocation={})
     except OSError as error:
         module.fail_json(msg=f"cannot write {dest}: {error}", invocation={})

@@ -203,15 +203,15 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 try:
-    from ansible_collections.continuum.edge.plugins.module_utils import bundle, release
+    from ansible_collections.continuum.edge.plugins.module_utils import bundle, helm
 except ImportError:  # PyYAML is the only import of theirs that may be missing
-    bundle = release = None  # type: ignore[assignment]
+    bundle = helm = None  # type: ignore[assignment]
     IMPORT_ERROR = traceback.format_exc()
 else:
     IMPORT_ERROR = ""
 
 
-def outcome(found: release.Release | None, difference: release.Difference) -> dict[str, Any]:
+def outcome(found: helm.Release | None, difference: helm.Difference) -> dict[str, Any]:
     return {
         "status": found.status if found else "absent",
         "revision": found.revision if found else 0,
@@ -225,91 +225,89 @@ def outcome(found: release.Release | None, difference: release.Difference) -> di
     }
 
 
-def present(module: AnsibleModule, helm: release.Helm, spec: release.Spec, scratch: Path) -> dict[str, Any]:
+def present(module: AnsibleModule, program: helm.Helm, spec: helm.Spec, scratch: Path) -> dict[str, Any]:
     folder = module.params["bundle"]
-    chart = bundle.chart_in(Path(folder), spec) if folder else release.locate(helm, spec, scratch)
+    chart = bundle.chart_in(Path(folder), spec) if folder else helm.locate(program, spec, scratch)
     values_file = str(scratch / "values.json")
     descriptor = os.open(values_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(spec.values, file)
 
-    history = release.latest(helm, spec)
+    history = helm.latest(program, spec)
     if not (history or module.check_mode or module._diff):
         # There is nothing to compare with, and nobody to show it to.
         report(f"installing {spec.name} ({Path(chart).name}), then waiting until it is ready")
-        found = release.upgrade(helm, spec, chart, values_file, None, report)
-        return {"changed": True, "previous": 0, **outcome(found, release.compare(None, found))}
+        found = helm.upgrade(program, spec, chart, values_file, None, report)
+        return {"changed": True, "previous": 0, **outcome(found, helm.compare(None, found))}
 
     # Both at once: on a release that is up to date, nothing else is left to do.
     with ThreadPoolExecutor(1) as pool:
-        rendering: Future[release.Rendering] = pool.submit(
-            release.render, helm, spec, chart, values_file, validate=False
-        )
-        old = release.deployed(helm, spec, history) if history else None
-        pending = old is not None and old.status in release.PENDING
+        rendering: Future[helm.Rendering] = pool.submit(helm.render, program, spec, chart, values_file, validate=False)
+        old = helm.deployed(program, spec, history) if history else None
+        pending = old is not None and old.status in helm.PENDING
         if old and pending and not module.check_mode:
-            module.warn(release.recover(helm, spec, old))
-            old = release.deployed(helm, spec)
+            module.warn(helm.recover(program, spec, old))
+            old = helm.deployed(program, spec)
         elif old and pending:
             module.warn(f"Release {spec.name} was left {old.status} by an interrupted run; it would be set back first.")
         if pending:
             # The first rendering was refused, or is of what is no longer there.
-            rendered = release.render(helm, spec, chart, values_file, pending=module.check_mode)
+            rendered = helm.render(program, spec, chart, values_file, pending=module.check_mode)
         else:
             rendered = rendering.result()
 
     if rendered.caveat:
         module.warn(rendered.caveat)
     if old:
-        module.no_log_values.update(release.sensitive_strings(old.config))
+        module.no_log_values.update(helm.sensitive_strings(old.config))
     if old and old.status != "uninstalled" and not module.params["replace_chart"]:
-        release.refuse_other_chart(spec, old, rendered.release)
-    difference = release.compare(old, rendered.release)
+        helm.refuse_other_chart(spec, old, rendered.release)
+    difference = helm.compare(old, rendered.release)
     changed = bool(difference) or old is None or pending
     found = old
     if changed and module.check_mode:
-        # An upgrade would not pass without.
-        found = release.render(helm, spec, chart, values_file, pending=pending).release
+        # The rendering above is not validated; an upgrade is.
+        found = helm.render(program, spec, chart, values_file, pending=pending).release
     elif changed:
         verb = "upgrading" if old else "installing"
         report(f"{verb} {spec.name} ({rendered.release.chart}), then waiting until it is ready")
-        found = release.upgrade(helm, spec, chart, values_file, old, report)
+        found = helm.upgrade(program, spec, chart, values_file, old, report)
     result = {"changed": changed, "previous": old.revision if old else 0, **outcome(found, difference)}
     if module.check_mode and changed:
         result["status"] = "deployed"
     if module._diff:
-        result["diff"] = release.diffs(difference)
+        result["diff"] = helm.diffs(difference)
     return result
 
 
-def absent(module: AnsibleModule, helm: release.Helm, spec: release.Spec) -> dict[str, Any]:
-    old = release.deployed(helm, spec)
+def absent(module: AnsibleModule, program: helm.Helm, spec: helm.Spec) -> dict[str, Any]:
+    old = helm.deployed(program, spec)
     if old is None:
-        return {"changed": False, "previous": 0, **outcome(None, release.compare(None, None))}
-    difference = release.removal(old)
+        return {"changed": False, "previous": 0, **outcome(None, helm.compare(None, None))}
+    difference = helm.removal(old)
     if not module.check_mode:
         report(f"removing {spec.name}, then waiting until its objects are gone")
-        release.uninstall(helm, spec)
+        helm.uninstall(program, spec)
     result = {"changed": True, "previous": old.revision, **outcome(None, difference)}
     if module._diff:
-        result["diff"] = release.diffs(difference)
+        result["diff"] = helm.diffs(difference)
     return result
 
 
-def rolled_back(module: AnsibleModule, helm: release.Helm, spec: release.Spec, revision: int) -> dict[str, Any]:
+def rolled_back(module: AnsibleModule, program: helm.Helm, spec: helm.Spec, revision: int) -> dict[str, Any]:
     if revision == 0:
-        return absent(module, helm, spec)
-    earlier = release.at(helm, spec, revision)
-    old = release.deployed(helm, spec)
-    difference = release.compare(old, earlier)
+        return absent(module, program, spec)
+    earlier = helm.at(program, spec, revision)
+    old = helm.deployed(program, spec)
+    difference = helm.compare(old, earlier)
     changed = bool(difference)
     if changed and not module.check_mode:
         report(f"rolling {spec.name} back to revision {revision}, then waiting until it is ready")
-        release.roll_back(helm, spec, revision)
-    found = earlier if module.check_mode else release.deployed(helm, spec)
+        helm.roll_back(program, spec, revision)
+    found = earlier if module.check_mode else helm.deployed(program, spec)
     result = {"changed": changed, "previous": old.revision if old else 0, **outcome(found, difference)}
     if module._diff:
-        result["diff"] = release.diffs(difference)
+        result["diff"] = helm.diffs(difference)
     return result
 
 
@@ -341,9 +339,9 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("PyYAML"), exception=IMPORT_ERROR)
     parameters = module.params
     # Ansible would blank every value wherever it occurs in the output, "true" and "monitoring" too.
-    module.no_log_values = set(release.sensitive_strings(parameters["values"]))
+    module.no_log_values = set(helm.sensitive_strings(parameters["values"]))
 
-    spec = release.Spec(
+    spec = helm.Spec(
         name=parameters["name"],
         namespace=parameters["namespace"],
         chart=parameters["chart"] or "",
@@ -354,28 +352,28 @@ def main() -> None:
         timeout=parameters["timeout"],
         rollback_on_failure=parameters["rollback_on_failure"],
     )
-    invocation = {"module_args": {**parameters, "values": release.hidden(spec.values, None)[0]}}
+    invocation = {"module_args": {**parameters, "values": helm.hidden(spec.values, None)[0]}}
     try:
-        release.seconds(spec.timeout)
-        helm = release.Helm(parameters["helm"], parameters["kubeconfig"], parameters["context"])
-        alone = nullcontext() if module.check_mode else release.exclusive(helm, spec, report)
+        helm.seconds(spec.timeout)
+        program = helm.Helm(parameters["helm"], parameters["kubeconfig"], parameters["context"])
+        alone = nullcontext() if module.check_mode else helm.exclusive(program, spec, report)
         with alone, tempfile.TemporaryDirectory(prefix="release-", dir=module.tmpdir) as scratch:
             if parameters["state"] == "present":
-                result = present(module, helm, spec, Path(scratch))
+                result = present(module, program, spec, Path(scratch))
             elif parameters["state"] == "rolled_back":
-                result = rolled_back(module, helm, spec, parameters["revision"])
+                result = rolled_back(module, program, spec, parameters["revision"])
             else:
-                result = absent(module, helm, spec)
-    except release.HelmMissingError as error:
+                result = absent(module, program, spec)
+    except helm.HelmMissingError as error:
         if not module.check_mode:
             module.fail_json(msg=str(error), invocation=invocation)
         module.warn(f"{error} What release {spec.name} would change cannot be shown before that.")
         result = {
             "changed": parameters["state"] == "present",
             "previous": 0,
-            **outcome(None, release.compare(None, None)),
+            **outcome(None, helm.compare(None, None)),
         }
-    except (bundle.BundleError, release.ReleaseError) as error:
+    except (bundle.BundleError, helm.ReleaseError) as error:
         module.fail_json(msg=str(error), invocation=invocation)
     module.exit_json(invocation=invocation, **result)
 

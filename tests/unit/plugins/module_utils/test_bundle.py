@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.continuum.edge.plugins.module_utils import bundle
-from ansible_collections.continuum.edge.plugins.module_utils.release import Spec
+from ansible_collections.continuum.edge.plugins.module_utils.helm import Spec
 
 
 @pytest.fixture

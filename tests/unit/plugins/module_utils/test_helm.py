@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.continuum.edge.plugins.module_utils import release
-from ansible_collections.continuum.edge.plugins.module_utils.release import Helm, HelmError, Release, Spec
+from ansible_collections.continuum.edge.plugins.module_utils import helm as release
+from ansible_collections.continuum.edge.plugins.module_utils.helm import Helm, HelmError, Release, Spec
 
 SPEC = Spec(name="demo", namespace="place", chart="charts/demo", version="1.2.3")
 
