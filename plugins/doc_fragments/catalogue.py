@@ -102,7 +102,7 @@ options:
   service_cgroup:
     description: Regular expression over cAdvisor's C(id) of the cgroups of system services.
     type: str
-    default: .+[.]service
+    default: (/[^/]+[.]slice)+/[^/]+[.]service
   node_size:
     description:
       - What 100 % of a node is. V(capacity) is what its machine has.
@@ -118,19 +118,27 @@ options:
     choices: [sum, max]
     default: sum
   virtual_interfaces:
-    description: Regular expression of the network interfaces of a node whose traffic another interface counts too.
+    description:
+      - Regular expression of the network interfaces of a node whose traffic another interface counts too.
+      - docs/metrics.md tells its kinds in words.
     type: str
     default: >-
-      lo|(veth|cni|cali|cilium|lxc|docker|flannel|vxlan|geneve|genev_|br|virbr|bond|team|tun|tap|wg|dummy|kube|nodelocal|vmnet|ifb).*|.+[.][0-9]+
+      lo|(veth|cali|cilium|lxc|azv|gke|vif|tap|macvtap|vnet|ve-|vb-|fwpr|fwln|bpfin|bpfout).*|eni[0-9a-f]{8,}|[0-9a-f]{12}_[ch]|[0-9a-f]{15}|(br|virbr|vmbr|fwbr|l4tbr|lxdbr|incusbr|xenbr|docker|podman|cni|cbr|kube|weave|datapath|ovs|ovn|antrea|vmnet|vboxnet).*|(bond|team).*|(vlan|macvlan|ipvlan|vrf|ifb).*|.+[.][0-9]+|(flannel|vxlan|vx-|geneve|genev_|tun|utun|sit|gre|erspan|ip6gre|ip6tnl|ipip|vti|ip_vti|ip6_vti|xfrm|ipsec).*|(wg|wireguard|tailscale|nebula|nordlynx|kilo).*|zt[0-9a-z]{6,}|wt[0-9]+|(dummy|nodelocal|nlmon|teql|vcan).*
   virtual_disks:
-    description: Regular expression of the block devices whose bytes the disk below counts too, without C(/dev/).
-    type: str
-    default: (dm-|md|loop|ram|zram|sr|fd).*
-  virtual_filesystems:
-    description: Regular expression of the file system types that hold nothing on a disk of their own.
+    description: Regular expression of the block devices whose bytes another disk counts too, without C(/dev/).
     type: str
     default: >-
-      tmpfs|ramfs|devtmpfs|overlay|squashfs|erofs|iso9660|fuse.*|nsfs|proc|sysfs|cgroup.*|rpc_pipefs
+      ((s|h|v|xv|ub|das)d[a-z]+|(mmcblk[0-9]+|nvme[0-9]+n[0-9]+|pmem[0-9]+|(cciss|ida)!.+)p)[0-9]+|mmcblk[0-9]+(boot[0-9]+|gp[0-9]+(p[0-9]+)?|rpmb)|nvme[0-9]+c[0-9]+n[0-9]+(p[0-9]+)?|(dm-|mapper/|md|bcache|drbd|zd[0-9]).*|(loop|ram|zram).*|(nbd|rbd).*|(sr|fd).*
+  virtual_filesystems:
+    description: Regular expression of the file system types that hold nothing on a disk of the node.
+    type: str
+    default: >-
+      tmpfs|ramfs|devtmpfs|hugetlbfs|overlay|aufs|unionfs|shiftfs|fuse([.].+)?|squashfs|erofs|cramfs|romfs|iso9660|udf|nfs.*|cifs|smb.*|afs|9p|virtiofs|vboxsf|ceph|glusterfs|lustre|beegfs|gfs2|ocfs2|nsfs|proc|sysfs|cgroup.*|rpc_pipefs|efivarfs|autofs|binfmt_misc
+  virtual_filesystem_devices:
+    description: Regular expression of the devices, with C(/dev/), whose file systems lie on no disk of the node.
+    type: str
+    default: >-
+      /dev/(loop|ram|zram).*|/dev/(nbd|rbd).*
 requirements:
   - promql-parser >= 0.5 (PyPI)
   - PyYAML

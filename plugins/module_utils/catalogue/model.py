@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from string import Template
 
+from . import counted
+
 RECORD_NAME = re.compile(r"[a-z_][a-z0-9_]*:[a-z_][a-z0-9_]*:[a-z_][a-z0-9_]*")
 ALERT_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -145,22 +147,19 @@ class Configuration:
     # The cgroups that together are a node, as a regular expression over cAdvisor's id. Nodes that share a machine
     # each name their own here: "/" is the whole machine on every one of them.
     node_cgroup: str = "/"
-    # The cgroups of system services. Hosts without systemd name theirs, or have none.
-    service_cgroup: str = ".+[.]service"
+    # The cgroups of system services: units of systemd below slices, on cgroup version 1 and 2. A unit within another
+    # one's cgroup, such as a user's or a container's, counts in that one. Hosts without systemd name theirs, or none.
+    service_cgroup: str = "(/[^/]+[.]slice)+/[^/]+[.]service"
     # What "100 %" of a node is. Nodes that share a machine all report its whole capacity; there, allocatable, which is
     # capacity less what the kubelet was told to reserve, is the node's own part.
     node_size: str = "capacity"
     # How the nodes' sizes make the cluster's: their sum, or the largest where all stand on one undivided machine.
     cluster_size: str = "sum"
-    # Interfaces, disks and file systems that count traffic or bytes a second time.
-    virtual_interfaces: str = (
-        "lo|(veth|cni|cali|cilium|lxc|docker|flannel|vxlan|geneve|genev_|br|virbr|bond|team|tun|tap|wg|dummy|kube|nodelocal"
-        "|vmnet|ifb).*|.+[.][0-9]+"
-    )
-    virtual_disks: str = "(dm-|md|loop|ram|zram|sr|fd).*"
-    virtual_filesystems: str = (
-        "tmpfs|ramfs|devtmpfs|overlay|squashfs|erofs|iso9660|fuse.*|nsfs|proc|sysfs|cgroup.*|rpc_pipefs"
-    )
+    # Interfaces, disks and file systems that show bytes which another one counts already; see counted.py.
+    virtual_interfaces: str = counted.pattern(counted.INTERFACES)
+    virtual_disks: str = counted.pattern(counted.DISKS)
+    virtual_filesystems: str = counted.pattern(counted.FILESYSTEMS)
+    virtual_filesystem_devices: str = counted.pattern(counted.FILESYSTEM_DEVICES)
 
     def __post_init__(self) -> None:
         known = {exporter.key for exporter in EXPORTERS}
@@ -188,7 +187,7 @@ class Configuration:
                 f"rate_window {self.rate_window} is shorter than four scrape intervals of {self.scrape_interval}: "
                 f"a rate would have gaps after one missed scrape; set it to {4 * scrape}s or more"
             )
-        for pattern in ("node_cgroup", "service_cgroup", "virtual_interfaces", "virtual_disks", "virtual_filesystems"):
+        for pattern in (item.name for item in fields(self) if item.name.endswith("_cgroup") or "virtual_" in item.name):
             value = getattr(self, pattern)
             try:
                 re.compile(value)

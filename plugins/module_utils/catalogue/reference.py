@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from . import counted
 from .data import COMPSS_SERIES
 from .info import information
 from .model import EXPORTERS, Configuration
@@ -68,6 +69,31 @@ over nodes counts it several times. So:
 """
 
 
+COUNTED_ONCE = """\
+## What counts once
+
+Which interfaces, disks and file systems are a node's own is one rule each. The kernel shows a byte again on what only
+passes it on; what has one of the names below is left out. A bond's members count and the bond does not, and so do the
+members of a RAID: what is counted is what goes over a wire or to a disk. A device that is mounted at several places
+counts once in `node:filesystem_*`, and so does the free space that the datasets of a ZFS pool share. Each rule is an
+option of `recording_rules` (`prometheus_recording_rules` in an inventory): set it where a host names things otherwise.
+"""
+
+
+def counted_once() -> str:
+    """The rules of what is a node's own, in words and names."""
+    parts = [COUNTED_ONCE]
+    for title, option, kinds in (
+        ("Interfaces", "virtual_interfaces", counted.INTERFACES),
+        ("Disks", "virtual_disks", counted.DISKS),
+        ("File systems, by type", "virtual_filesystems", counted.FILESYSTEMS),
+        ("File systems, by device", "virtual_filesystem_devices", counted.FILESYSTEM_DEVICES),
+    ):
+        rows = [[words, f"`{expression}`"] for words, expression in kinds]
+        parts.append(table([f"{title} (`{option}`) that are left out", "Names"], rows))
+    return "\n".join(parts)
+
+
 def text(value: float) -> str:
     return f"{value:g}"
 
@@ -105,7 +131,7 @@ def reference() -> str:
     known = information(catalogue)
     position = {name: index for index, name in enumerate(catalogue.entries)}
     metrics = sorted(known["metrics"], key=lambda metric: position[metric["name"]])
-    parts = [INTRODUCTION]
+    parts = [INTRODUCTION, counted_once()]
     for category, title in TITLES.items():
         mine = [metric for metric in metrics if metric["category"] == category]
         parts.append(f"## {title}\n")

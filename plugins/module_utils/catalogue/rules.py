@@ -37,9 +37,21 @@ SYNTHETIC = frozenset({"up"})
 KEY_LABELS = frozenset(
     (
         *("node", "namespace", "pod", "container", "id", "unit", "workload", "workload_type", "phase", "condition"),
-        *("service", "persistentvolumeclaim", "device", "mountpoint", "gpu", "mode", "job", "instance", "le"),
+        *(
+            "service",
+            "persistentvolumeclaim",
+            "device",
+            "mountpoint",
+            "gpu",
+            "interface",
+            "mode",
+            "job",
+            "instance",
+            "le",
+        ),
         *("application", "task", "worker", "state", "verb", "code", "type", "rcode", "proto", "severity"),
         *("architecture", "engine", "machine", "modelName", "release", "replicaset", "request_kind", "version"),
+        "interface",
     )
 )
 EXTRA_REQUIRED = ("name", "expr", "meaning")

@@ -8,8 +8,8 @@ from textwrap import indent
 
 from ..model import Metric
 from . import cpu, memory
-from .compute import efficiency
-from .levels import ACTIVE, APPLICATION, LABELS
+from .compute import efficiency, running
+from .levels import ACTIVE, APPLICATION, LABELS, once, over, quotient
 from .storage import NO_BLOCK_IO
 
 BY_APPLICATION = LABELS["application"]
@@ -91,10 +91,16 @@ def duration_rate(part: str, by: str) -> str:
     return "\nor\n".join(
         f"""\
 sum by ({by}) (
-  rate({name}_{part}{{$applications}}[$window]) {APPLICATION}
+{indent(once(f"rate({name}_{part}{{$applications}}[$window])"), "  ")}
+  {APPLICATION}
 )"""
         for name in ("http_request_duration_seconds", "http_server_request_duration_seconds")
     )
+
+
+def probes(part: str) -> str:
+    measured = f'rate(prober_probe_duration_seconds_{part}{{$probes, probe_type!="Startup"}}[$window])'
+    return over("sum", "application", f"{once(measured)}\n{APPLICATION}")
 
 
 METRICS = (
@@ -125,7 +131,7 @@ max by ($cluster, namespace, pod) (
         type="info",
         meaning="1 for each pod, with the application that it belongs to (workload, workload_type).",
         # A pod's application through its ReplicaSet; else its own controller, or itself; else an owner that does not
-        # control it.
+        # control it. A static pod, which the API says its node controls, is an application of its own.
         expr=unique(
             "pod",
             """\
@@ -137,12 +143,18 @@ label_replace(
 or on ($cluster, namespace, pod)
 """
             + belongs(
-                'kube_pod_owner{$kube_state_metrics, owner_kind!="ReplicaSet", owner_is_controller!="false"}',
+                'kube_pod_owner{$kube_state_metrics, owner_kind!~"ReplicaSet|Node", owner_is_controller!="false"}',
                 "pod",
                 "Pod",
             )
             + "\nor on ($cluster, namespace, pod)\n"
-            + belongs('kube_pod_owner{$kube_state_metrics, owner_is_controller="false"}', "pod", "Pod"),
+            + belongs('kube_pod_owner{$kube_state_metrics, owner_is_controller="false"}', "pod", "Pod")
+            + """
+or on ($cluster, namespace, pod)
+label_replace(
+  label_replace(kube_pod_owner{$kube_state_metrics, owner_kind="Node"}, "workload", "$$1", "pod", "(.+)"),
+  "workload_type", "Pod", "", ""
+)""",
         ),
         origin="requirement",
     ),
@@ -273,10 +285,10 @@ max by ($cluster, namespace, pod) (kube_pod_status_ready{$kube_state_metrics, co
         unit="count",
         type="count",
         meaning="Restarts of a pod's containers over the last hour (trend_window).",
-        expr="""\
+        expr=f"""\
 sum by ($cluster, namespace, pod) (
   max by ($cluster, namespace, pod, container) (
-    increase(kube_pod_container_status_restarts_total{$kube_state_metrics}[$trend])
+{indent(running("increase(kube_pod_%s_status_restarts_total{$kube_state_metrics}[$trend])"), "    ")}
   )
 )""",
         origin="requirement",
@@ -340,15 +352,7 @@ count by ($cluster, namespace, phase) (
         unit="seconds",
         type="gauge",
         meaning="Mean time in which an application's containers answer the kubelet's liveness and readiness probes.",
-        expr=f"""\
-sum by ({BY_APPLICATION}) (
-  rate(prober_probe_duration_seconds_sum{{$probes, probe_type!="Startup"}}[$window]) {APPLICATION}
-)
-/ (
-  sum by ({BY_APPLICATION}) (
-    rate(prober_probe_duration_seconds_count{{$probes, probe_type!="Startup"}}[$window]) {APPLICATION}
-  ) > 0
-)""",
+        expr=quotient(probes("sum"), probes("count")),
         origin="requirement",
         absent=NO_PROBE,
     ),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ..model import Metric
+from .levels import once
 
 # What the monitoring API (port 15000) and the Pushgateway must offer: name, Prometheus type, labels, meaning. Scraping
 # adds cluster, namespace and pod; a pusher groups by job, namespace and application.
@@ -61,6 +62,11 @@ SERIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
 NO_COMPSS = "no COMPSs application runs"
 NO_DEADLINE = "no COMPSs application has given its tasks deadlines"
 BY = "$cluster, namespace, application"
+REFUSED = once('rate(compss_events_total{$compss, result="refused"}[$window])')
+
+
+def durations(part: str) -> str:
+    return once(f"rate(compss_task_duration_seconds_{part}{{$compss}}[$window])")
 
 
 def entry(
@@ -137,7 +143,7 @@ sum by ({BY}) (compss_application:tasks:sum{{state="completed"}})
         "operations/s",
         "rate",
         "Executions ended per second, by task name and worker.",
-        f"sum by ({BY}, task, worker) (rate(compss_task_duration_seconds_count{{$compss}}[$window]))",
+        f"sum by ({BY}, task, worker) ({durations('count')})",
     ),
     entry(
         "compss_task:executions:rate",
@@ -165,7 +171,7 @@ sum by ({BY}) (compss_application:tasks:sum{{state="completed"}})
         "ratio",
         "rate",
         "Seconds of execution ended per second, by task name and worker.",
-        f"sum by ({BY}, task, worker) (rate(compss_task_duration_seconds_sum{{$compss}}[$window]))",
+        f"sum by ({BY}, task, worker) ({durations('sum')})",
     ),
     entry(
         "compss_task:duration_seconds:mean",
@@ -190,7 +196,7 @@ sum by ({BY}, worker) (compss_worker_task:busy_seconds:rate)
         "operations/s",
         "rate",
         "Executions per second that ended within le seconds: for heat maps and quantiles.",
-        f"sum by ({BY}, task, le) (rate(compss_task_duration_seconds_bucket{{$compss}}[$window]))",
+        f"sum by ({BY}, task, le) ({durations('bucket')})",
     ),
     *(
         entry(
@@ -207,7 +213,7 @@ sum by ({BY}, worker) (compss_worker_task:busy_seconds:rate)
         "count",
         "count",
         "Executions started again over the last hour (trend_window).",
-        f"sum by ({BY}) (increase(compss_task_resubmissions_total{{$compss}}[$trend]))",
+        f"sum by ({BY}) ({once('increase(compss_task_resubmissions_total{$compss}[$trend])')})",
     ),
     entry(
         "compss_worker:up:max",
@@ -266,7 +272,7 @@ sum by ({BY}) (compss_worker:computing_units_used:max and on ({BY}, worker) (com
         "operations/s",
         "rate",
         "Task events per second that the monitoring API could not understand.",
-        f'sum by ({BY}) (rate(compss_events_total{{$compss, result="refused"}}[$window]))',
+        f"sum by ({BY}) ({REFUSED})",
         warning=0.1,
     ),
     entry(

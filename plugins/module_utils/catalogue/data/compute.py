@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..model import Metric
-from .levels import ACTIVE, APPLICATION, CONTAINER, over, quotient
+from .levels import ACTIVE, APPLICATION, CONTAINER, POD, over, quotient
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,9 @@ def ladder(resource: Resource) -> Iterator[Metric]:
         expr=over("max", "node", f'kube_node_status_$node_size{{$kube_state_metrics, resource="{resource.name}"}}'),
         difference=resource.differences["capacity"],
     )
-    own = resource.sample('id=~"$node_cgroup"')
-    yield at(
-        "node",
-        f"a node {verb}s, pods and system together",
-        over("sum", "node", own if resource.merge == "sum" else f"{resource.merge} by ($cluster, node, id) ({own})"),
-    )
+    # max: a kubelet that is scraped under two addresses tells the same twice.
+    cgroups = "max by ($cluster, node, id) ({})".format(resource.sample('id=~"$node_cgroup"'))
+    yield at("node", f"a node {verb}s, pods and system together", over("sum", "node", cgroups))
     yield Metric(
         name=f"node:{resource.name}_usage:ratio",
         category=resource.name,
@@ -131,14 +128,20 @@ def ladder(resource: Resource) -> Iterator[Metric]:
         "process",
         f"the processes of a cgroup {verb}. The kubelet sees cgroups, not processes; a cgroup contains those below it, "
         "so never add them up",
-        over(resource.merge, "process", resource.sample('id!="/"')),
+        over("max", "process", resource.sample('id!="/"')),
     )
+
+    def lives(level: str, matchers: str) -> str:
+        # A container or pod that was made anew has two cgroups for a while.
+        taken = resource.sample(matchers)
+        return over(resource.merge, level, over("max", "process", taken) if resource.merge == "sum" else taken)
+
+    yield at("container", f"a container {verb}s", lives("container", CONTAINER))
     yield at(
-        "container",
-        f"a container {verb}s",
-        over(resource.merge, "container", resource.sample(CONTAINER)),
+        "pod",
+        f"the containers of a pod {verb}; where the runtime shows none, what its cgroup tells",
+        f"{over('sum', 'pod', usage('container'))}\nor\n{lives('pod', POD)}",
     )
-    yield at("pod", f"the containers of a pod {verb}", over("sum", "pod", usage("container")))
     yield at(
         "system_service",
         f"a system service of a node {verb}s, by its unit",
@@ -146,7 +149,7 @@ def ladder(resource: Resource) -> Iterator[Metric]:
             "sum",
             "system_service",
             "label_replace(\n  "
-            + resource.sample('id=~"$service_cgroup", namespace=""')
+            + over("max", "process", resource.sample('id=~"$service_cgroup", namespace=""'))
             + ',\n  "unit", "$$1", "id", ".*/([^/]+)"\n)',
         ),
         absent="the hosts have no systemd, or the kubelet does not account their services",
@@ -154,6 +157,17 @@ def ladder(resource: Resource) -> Iterator[Metric]:
     yield at("namespace", f"the pods of a namespace {verb}", over("sum", "namespace", usage("pod")))
     of_pods = over("sum", "application", f"{usage('pod')}\n{APPLICATION}")
     yield at("application", f"an application {verb}s", of_pods, origin="requirement")
+
+
+def running(series: str) -> str:
+    """kube-state-metrics' series of the containers that run as long as their pod: native sidecars (init containers with
+    restartPolicy Always) are such, too. In `series`, %s stands for container or init_container."""
+    sidecar = 'kube_pod_init_container_info{$kube_state_metrics, restart_policy="Always"}'
+    return f"""\
+{series % "container"}
+or
+{series % "init_container"}
+  and on ($cluster, namespace, pod, container) {sidecar}"""
 
 
 def declared(resource: Resource, what: str, category: str, origin: str, absent: str) -> Iterator[Metric]:
@@ -166,7 +180,7 @@ def declared(resource: Resource, what: str, category: str, origin: str, absent: 
             over(
                 "max",
                 "container",
-                f'kube_pod_container_resource_{what}s{{$kube_state_metrics, resource="{resource.name}"}}',
+                running(f'kube_pod_%s_resource_{what}s{{$kube_state_metrics, resource="{resource.name}"}}'),
             )
             + f"\n{ACTIVE}",
         ),

@@ -16,9 +16,12 @@ LABELS = {
     "namespace": "$cluster, namespace",
     "application": "$cluster, namespace, workload, workload_type",
 }
-# Matchers of a container: the pause container has container="" (POD with some runtimes), the cgroups of pods and of
-# the system have no image.
-CONTAINER = 'container!~"|POD", image!=""'
+# Matchers of a container: the cgroups of pods and of the system, and the pause container, have container="" (POD with
+# some runtimes). The label image tells nothing: CRI-O, cri-dockerd and others leave it empty.
+CONTAINER = 'container!~"|POD"'
+# Matchers of a pod's cgroup: the last part of its id is pod<uid>, or …-pod<uid>.slice under systemd; those of its
+# containers lie below.
+POD = 'container="", image="", pod!="", id=~".*/[^/]*pod[^/]*"'
 ACTIVE = "and on ($cluster, namespace, pod) pod:active:max"
 APPLICATION = "* on ($cluster, namespace, pod) group_left (workload, workload_type) pod:application:info"
 
@@ -35,6 +38,15 @@ def over(operation: str, level: str, expr: str) -> str:
     """An aggregation over the series of a level."""
     head, line = f"{operation} by ({LABELS[level]})", " ".join(expr.split())
     return f"{head} ({line})" if len(head + line) < 110 else f"{head} (\n{indent(expr, '  ')}\n)"
+
+
+def once(expr: str) -> str:
+    """One series for each process that several targets show: jobs for pods and for Services, Services of one pod, and
+    addresses of either family. The port stays: it tells the processes of a pod apart."""
+    return f"""\
+max without (job, instance, service, endpoint) (
+  label_replace({expr}, "target_port", "$$1", "instance", ".*:([0-9]+)")
+)"""
 
 
 def quotient(above: str, below: str) -> str:

@@ -43,12 +43,15 @@ def direction(verb: str, verbed: str) -> Iterator[Metric]:
         )
 
     def of_node(counter: str) -> str:
-        return over("sum", "node", f'rate({counter}{{$node_exporter, device!~"$virtual_interfaces"}}[$window])')
+        own = f'rate({counter}{{$node_exporter, device!~"$virtual_interfaces"}}[$window])'
+        return over("sum", "node", f"max by ($cluster, node, device) ({own})")
 
     def of_sandbox(labels: str, counter: str) -> str:
         return f"""\
 sum by ({labels}) (
-  rate({counter}{{$cadvisor, interface!="lo"}}[$window])
+  max by ($cluster, node, id, namespace, pod, interface) (
+    rate({counter}{{$cadvisor, interface!="lo"}}[$window])
+  )
 )
 and on ($cluster, namespace, pod) kube_pod_info{{$kube_state_metrics, host_network="false"}}"""
 
@@ -87,8 +90,8 @@ pod:network_{verb}_bytes:rate
         "node",
         f"Bytes per second {verbed} by a node's own interfaces.",
         of_node(f"node_network_{verb}_bytes_total"),
-        "node-exporter's interfaces of the node. Bridges, veth pairs and tunnels carry traffic that a real interface "
-        "or a pod counts already, and are left out.",
+        "node-exporter's interfaces of the node. Bonds, bridges, VLANs, veth pairs and tunnels carry traffic that a "
+        "real interface or a pod counts already, and are left out; see What counts once.",
     )
     yield at(
         "cluster",

@@ -230,7 +230,9 @@ or 0 * node:ready:max""",
         type="rate",
         meaning="CPU in use on the machine below a node, by mode. Nodes that share a machine all show it whole.",
         expr="""\
-sum by ($cluster, node, mode) (rate(node_cpu_seconds_total{$node_exporter, mode!="idle"}[$window]))""",
+sum by ($cluster, node, mode) (
+  max by ($cluster, node, cpu, mode) (rate(node_cpu_seconds_total{$node_exporter, mode!="idle"}[$window]))
+)""",
     ),
     Metric(
         name="node:host_cpu_usage:ratio",

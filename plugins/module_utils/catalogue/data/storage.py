@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..model import Metric
-from .levels import APPLICATION, CONTAINER
+from .levels import APPLICATION, CONTAINER, LABELS, POD
 
 NO_VOLUME = "no pod mounts a persistent volume whose driver reports statistics"
 NO_BLOCK_IO = "no container has used a disk since it started, or the kernel accounts no disk I/O to cgroups"
@@ -16,6 +16,7 @@ IN_FLIGHT = (
     "node_disk_io_now counts the requests in flight at the moment of the scrape and is no counter; its rate means "
     "nothing. Throughput is bytes per second, read and written apart."
 )
+OWN_FILESYSTEM = '$node_exporter, fstype!~"$virtual_filesystems", device!~"$virtual_filesystem_devices"'
 TO_FULL = (
     "Hours to full, in seconds as Prometheus counts time: divide by 3600. What is free over how fast it shrinks, "
     "by the "
@@ -25,6 +26,15 @@ TO_FULL = (
 
 
 def throughput(verb: str, node_counter: str, container_counter: str) -> Iterator[Metric]:
+    def of_pods(matchers: str, labels: str) -> str:
+        # A loop device has no name here: what it writes, the disk below writes.
+        return f"""\
+sum by ({LABELS["pod"]}) (
+  max by ({LABELS["pod"]}, {labels}) (
+    rate({container_counter}{{$cadvisor, {matchers}, device!~"|(/dev/)?($virtual_disks)"}}[$window])
+  )
+)"""
+
     yield Metric(
         name=f"node:disk_{verb}_bytes:rate",
         category="storage",
@@ -33,12 +43,13 @@ def throughput(verb: str, node_counter: str, container_counter: str) -> Iterator
         meaning=f"Bytes per second {verb} on a node's disks.",
         expr=f"""\
 sum by ($cluster, node) (
-  rate({node_counter}{{$node_exporter, device!~"$virtual_disks"}}[$window])
+  max by ($cluster, node, device) (rate({node_counter}{{$node_exporter, device!~"$virtual_disks"}}[$window]))
 )""",
         origin="source",
         source=("sum(rate(node_disk_io_now{}[$__rate_interval])) by (node)",),
         difference=IN_FLIGHT
-        + " Device mapper, RAID and loop devices are left out: the disks below count the same bytes.",
+        + " Partitions, device mapper, RAID and loop devices are left out: the disks below count the same bytes; see "
+        "What counts once.",
         absent=NO_DISK,
     )
     yield Metric(
@@ -47,15 +58,12 @@ sum by ($cluster, node) (
         unit="bytes/s",
         type="rate",
         meaning=f"Bytes per second {verb} on disks by the containers of a pod.",
-        expr=f"""\
-sum by ($cluster, node, namespace, pod) (
-  rate({container_counter}{{$cadvisor, {CONTAINER}, device!~"(/dev/)?($virtual_disks)"}}[$window])
-)""",
+        expr=of_pods(CONTAINER, "id, device") + "\nor\n" + of_pods(POD, "device"),
         difference=(
             "The block I/O that the kernel accounts to the container's cgroup. cgroup v2 accounts buffered writes to "
             "the writer, cgroup v1 only direct and synchronous ones, and under recent kernels (seen with 6.18) only on "
             "a disk for which some cgroup has a throttle limit, however high. Network file systems and tmpfs are never "
-            "counted."
+            "counted. Where the runtime shows no containers, what the pod's cgroup tells."
         ),
         absent=NO_BLOCK_IO,
     )
@@ -100,12 +108,12 @@ max by ($cluster, node) (
         unit="bytes",
         type="gauge",
         meaning="Size of a node's file system.",
-        expr="""\
+        expr=f"""\
 max by ($cluster, node, device, mountpoint) (
-  node_filesystem_size_bytes{$node_exporter, fstype!~"$virtual_filesystems"}
+  node_filesystem_size_bytes{{{OWN_FILESYSTEM}}}
 ) > 0""",
         origin="source",
-        difference="Named by the source as pending. File systems in memory and overlays are left out.",
+        difference="Named by the source as pending. Which file systems are the node's own: see What counts once.",
     ),
     Metric(
         name="filesystem:available_bytes:min",
@@ -113,9 +121,9 @@ max by ($cluster, node, device, mountpoint) (
         unit="bytes",
         type="gauge",
         meaning="Space of a node's file system that programs without privilege can still use.",
-        expr="""\
+        expr=f"""\
 min by ($cluster, node, device, mountpoint) (
-  node_filesystem_avail_bytes{$node_exporter, fstype!~"$virtual_filesystems"}
+  node_filesystem_avail_bytes{{{OWN_FILESYSTEM}}}
 )""",
         origin="candidate",
     ),
@@ -154,31 +162,40 @@ min by ($cluster, node, device, mountpoint) (
         unit="seconds",
         type="gauge",
         meaning="Time until a node's file system is full at the present rate (hours to full).",
-        expr="""\
+        expr=f"""\
 min by ($cluster, node, device, mountpoint) (
-  node_filesystem_avail_bytes{$node_exporter, fstype!~"$virtual_filesystems"}
-  / clamp_min(-deriv(node_filesystem_avail_bytes{$node_exporter, fstype!~"$virtual_filesystems"}[$trend]), 1)
+  node_filesystem_avail_bytes{{{OWN_FILESYSTEM}}}
+  / clamp_min(-deriv(node_filesystem_avail_bytes{{{OWN_FILESYSTEM}}}[$trend]), 1)
 )""",
         origin="candidate",
         difference=TO_FULL.replace("$trend ", "hour "),
-    ),
-    Metric(
-        name="node:filesystem_size_bytes:sum",
-        category="storage",
-        unit="bytes",
-        type="gauge",
-        meaning="Size of all file systems of a node; a device that is mounted twice counts once.",
-        expr="sum by ($cluster, node) (max by ($cluster, node, device) (filesystem:size_bytes:max))",
-        origin="source",
     ),
     Metric(
         name="node:filesystem_available_bytes:sum",
         category="storage",
         unit="bytes",
         type="gauge",
-        meaning="Available space of all file systems of a node; a device that is mounted twice counts once.",
-        expr="sum by ($cluster, node) (min by ($cluster, node, device) (filesystem:available_bytes:min))",
+        meaning="Available space of all file systems of a node; what is mounted twice counts once.",
+        # pool/dataset of ZFS becomes the pool: its datasets all show the same free space.
+        expr="""\
+sum by ($cluster, node) (
+  min by ($cluster, node, device) (
+    label_replace(filesystem:available_bytes:min, "device", "$$1", "device", "([^/:]+)/.+")
+  )
+)""",
         origin="candidate",
+    ),
+    Metric(
+        name="node:filesystem_size_bytes:sum",
+        category="storage",
+        unit="bytes",
+        type="gauge",
+        meaning="Size of all file systems of a node; what is mounted twice counts once.",
+        expr="""\
+node:filesystem_available_bytes:sum
++ sum by ($cluster, node) (max by ($cluster, node, device) (filesystem:used_bytes:max))""",
+        origin="source",
+        difference="Free space and what each file system uses: the datasets of a ZFS pool share the pool's space.",
     ),
     Metric(
         name="node:filesystem_used:ratio",
