@@ -1,10 +1,7 @@
-#!/usr/bin/env python3
-# Copyright: the continuum.edge maintainers
-# Apache License 2.0 (see LICENSE)
 """What applications cost on a cluster: engine dask, workers of half a core, as the role makes them.
 
 Needs KUBECONFIG, HELM and KUBECTL, and the images of `playbooks/run.yml --tags images` on the cluster.
-Prints one JSON object per figure on stdout, progress on stderr.
+Prints the figures of one round on stdout, one JSON object each, and progress on stderr.
 """
 
 from __future__ import annotations
@@ -12,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import threading
@@ -23,8 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from figures import figure, progress
+
 ROOT = Path(__file__).resolve().parent.parent
-COMMAND = "bench/compss"
 NAMESPACE = f"bench-{uuid.uuid4().hex[:6]}"
 MIB = 1024 * 1024
 EVENTS, RATE = 600_000, 12_000
@@ -71,22 +68,11 @@ print(json.dumps({"sent": sent, "absorbed": time.time() - began}), flush=True)
 """
 
 
-def progress(text: str) -> None:
-    print(f"{COMMAND}: {text}", file=sys.stderr, flush=True)
-
-
-def figure(
-    name: str, measured: float, unit: str, goal: float | None, better: str = "less", note: str = "", command: str = ""
-) -> None:
-    found = {"figure": name, "measured": measured, "unit": unit, "goal": goal, "better": better, "note": note}
-    print(json.dumps({**found, "command": command or COMMAND}), flush=True)
-
-
 def run(program: str, *arguments: str, text: str | None = None, check: bool = True) -> str:
     command = [os.environ.get(program.upper(), program), "--namespace", NAMESPACE, *arguments]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if done.returncode and check:
-        sys.exit(f"{COMMAND}: error: {' '.join(command)} failed: {done.stderr.strip()[-2000:]}")
+        sys.exit(f"bench/compss.py: error: {' '.join(command)} failed: {done.stderr.strip()[-2000:]}")
     return done.stdout
 
 
@@ -114,7 +100,16 @@ def application(release: str, script: str, text: str, node: str, workers: int, *
         "results": {"enabled": False},
         "monitoring": {"linger": 10, "pushgatewayUrl": ""},
     }
-    run("helm", "install", release, str(ROOT / "charts" / "compss"), "--create-namespace", "-f", "-", text=json.dumps(values))
+    run(
+        "helm",
+        "install",
+        release,
+        str(ROOT / "charts" / "compss"),
+        "--create-namespace",
+        "-f",
+        "-",
+        text=json.dumps(values),
+    )
     try:
         yield time.time()
     finally:
@@ -128,11 +123,11 @@ def ended(release: str, seconds: float = 900) -> str:
     deadline = time.monotonic() + seconds
     while not (code := run("kubectl", "get", "pods", *selector, "-o", path).split()):
         if time.monotonic() > deadline:
-            sys.exit(f"{COMMAND}: error: {release} has not ended within {seconds:.0f} s")
+            sys.exit(f"bench/compss.py: error: {release} has not ended within {seconds:.0f} s")
         time.sleep(1)
     log = run("kubectl", "logs", *selector, "-c", "master", "--tail=-1")
     if code != ["0"]:
-        sys.exit(f"{COMMAND}: error: {release} ended with status {code[0]}: {log[-2000:]}")
+        sys.exit(f"bench/compss.py: error: {release} ended with status {code[0]}: {log[-2000:]}")
     return log
 
 
@@ -140,54 +135,36 @@ def app(name: str) -> str:
     return (ROOT / "apps" / name / f"{name}.py").read_text()
 
 
+def measured(pattern: str, log: str) -> float:
+    """The figure that an application has printed."""
+    match = re.search(pattern, log)
+    if match is None:
+        sys.exit(f"bench/compss.py: error: no '{pattern}' in the log of the application: {log[-2000:]}")
+    return float(match[1])
+
+
 def first_task(node: str) -> None:
-    times = []
-    for number in range(4):
-        with application(f"first{number}", "first.py", FIRST, node, 2) as installed:
-            found = re.search(r"first task at ([\d.]+)", ended(f"first{number}"))
-            assert found is not None
-            times.append(float(found[1]) - installed)
-        progress(f"first task after {times[-1]:.2f} s")
-    # The first of them brings the images to the nodes.
-    figure(
-        "release installed, until its first task runs",
-        statistics.median(times[1:]),
-        "s",
-        8,
-        note=f"images on the nodes; rounds {', '.join(f'{each:.2f}' for each in times[1:])}",
-    )
+    seconds = 0.0
+    # The first of the two brings the images to the nodes.
+    for release in ("images", "first"):
+        with application(release, "first.py", FIRST, node, 2) as installed:
+            seconds = measured(r"first task at ([\d.]+)", ended(release)) - installed
+        progress(f"{release}: first task after {seconds:.2f} s")
+    figure("release installed, until its first task runs", seconds, "s", 8, note="images on the nodes")
 
 
 def speed_up(node: str) -> None:
-    seconds: dict[int, list[float]] = {1: [], 2: [], 3: []}
+    seconds = {}
     params = {"tasks": 1000, "iterations": 500_000, "check": 0}
-    for _ in range(3):
-        for workers, times in seconds.items():
-            with application(f"speed{workers}", "independent.py", app("independent"), node, workers, params=params):
-                found = re.search(r"1000 tasks in ([\d.]+) s", ended(f"speed{workers}"))
-                assert found is not None
-                times.append(float(found[1]))
-            progress(f"1000 tasks on {workers} workers: {times[-1]:.2f} s")
-    note = "; ".join(f"{workers}: {', '.join(f'{each:.1f}' for each in times)} s" for workers, times in seconds.items())
+    for workers in (1, 2, 3):
+        release = f"speed{workers}"
+        with application(release, "independent.py", app("independent"), node, workers, params=params):
+            seconds[workers] = measured(r"1000 tasks in ([\d.]+) s", ended(release))
+        progress(f"1000 tasks on {workers} workers: {seconds[workers]:.2f} s")
+    note = ", ".join(f"{workers}: {each:.1f} s" for workers, each in seconds.items())
     for workers, goal in ((2, 1.96), (3, 2.93)):
-        name = f"1000 independent tasks, {workers} workers of half a core against 1"
-        # Round by round: the machine itself is faster or slower from one to the next.
-        ratios = [one / several for one, several in zip(seconds[1], seconds[workers], strict=True)]
-        figure(name, statistics.median(ratios), "x", goal, "more", note=note)
-
-
-def overhead(node: str) -> None:
-    text = (ROOT / "images" / "pycompss-dask" / "bench" / "overhead.py").read_text()
-    with application("overhead", "overhead.py", text, node, 2):
-        found = json.loads(ended("overhead").strip().splitlines()[-1])
-    for kind, name, goal in (
-        ("empty", "10,000 empty tasks, as a multiple of bare dask.distributed", 1.5),
-        ("matmul", "block matrix multiplication, as a multiple of bare dask.distributed", 1.15),
-    ):
-        seconds = "; ".join(f"{each} {', '.join(map(str, times))} s" for each, times in found[kind]["seconds"].items())
-        figure(name, found[kind]["ratio"], "x", goal, note=f"rounds {found[kind]['ratios']}; {seconds}")
-    per_task = statistics.median(found["empty"]["seconds"]["pycompss"]) / 10
-    figure("an empty task", per_task, "ms", None, note="2 workers of half a core; COMPSs took 26 ms")
+        name = f"1000 independent tasks of 500,000 iterations, {workers} workers of half a core against 1"
+        figure(name, seconds[1] / seconds[workers], "x", goal, "more", note=note, possible=workers)
 
 
 def scaling(node: str) -> None:
@@ -201,11 +178,13 @@ def scaling(node: str) -> None:
         began = time.monotonic()
         while len({each["worker"] for each in status("scale").get("durations", ())}) < 3:
             if time.monotonic() - began > 120:
-                sys.exit(f"{COMMAND}: error: the new workers do not compute")
+                sys.exit("bench/compss.py: error: the new workers do not compute")
             time.sleep(0.2)
         seconds = time.monotonic() - began
         ended("scale")
-    figure("scaled from 1 worker to 3, until both new ones have ended a task", seconds, "s", 10, command="kubectl scale")
+    figure(
+        "scaled from 1 worker to 3, until both new ones have ended a task", seconds, "s", 10, command="kubectl scale"
+    )
 
 
 def monitoring(node: str) -> None:
@@ -230,14 +209,14 @@ def monitoring(node: str) -> None:
         stopping.set()
         watcher.join()
     note = f"{EVENTS:,} events sent in {found['sent']:.1f} s, all counted after {found['absorbed']:.1f} s"
-    figure("task events that the monitoring API absorbs", EVENTS / found["absorbed"], "/s", 10_000, "more", note)
+    figure("task events that the monitoring API absorbs", EVENTS / found["absorbed"], "/s", 10_000, "more", note=note)
     figure("its working set meanwhile, at most", peak / MIB, "MiB", 100, command="kubectl get --raw .../stats/summary")
 
 
 def main() -> None:
     node = get("/api/v1/nodes")["items"][-1]["metadata"]["name"]
     try:
-        for measure in (first_task, overhead, scaling, monitoring, speed_up):
+        for measure in (first_task, scaling, monitoring, speed_up):
             if len(sys.argv) < 2 or measure.__name__ in sys.argv[1:]:
                 progress(measure.__name__)
                 measure(node)

@@ -1,6 +1,3 @@
-#!/usr/bin/env python3
-# Copyright: the continuum.edge maintainers
-# Apache License 2.0 (see LICENSE)
 """What the overview dashboard costs, on the history of 200 nodes and 10,000 pods of bench/rules.
 
 Lets Prometheus evaluate the rules on that history, stretches what they record to two hours, and asks a second
@@ -12,8 +9,6 @@ Prints one JSON object per figure on stdout, progress on stderr.
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import shutil
 import statistics
@@ -23,21 +18,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-loader = importlib.machinery.SourceFileLoader("rules", str(HERE / "rules"))
-rules = importlib.util.module_from_spec(importlib.util.spec_from_loader("rules", loader))  # type: ignore[arg-type]
-loader.exec_module(rules)
-rules.COMMAND = "bench/dashboards"
+import rules
+from figures import figure, progress
 
-from ansible_collections.continuum.edge.plugins.module_utils.catalogue import (  # noqa: E402
+from ansible_collections.continuum.edge.plugins.module_utils.catalogue import (
     METRICS,
     Catalogue,
 )
-from ansible_collections.continuum.edge.plugins.module_utils.catalogue.promql import selectors  # noqa: E402
+from ansible_collections.continuum.edge.plugins.module_utils.catalogue.promql import selectors
 
 ADDRESS = "127.0.0.1:19391"
-OVERVIEW = ROOT / "dashboards" / "Platform" / "cluster.json"
+OVERVIEW = rules.ROOT / "dashboards" / "Platform" / "cluster.json"
 HOUR, STEP = rules.HOUR, rules.STEP
 ROUNDS = 9
 NAMES = {metric.name for metric in METRICS}
@@ -79,9 +70,9 @@ def by_record(server: Any, end: int) -> None:
             singles[title] += time.perf_counter() - before
         totals.append(time.perf_counter() - began)
     for title, seconds in sorted(singles.items(), key=lambda item: item[1]):
-        rules.progress(f"{1000 * seconds / ROUNDS:8.2f} ms  {title}{'  (no data)' if title in empty else ''}")
+        progress(f"{1000 * seconds / ROUNDS:8.2f} ms  {title}{'  (no data)' if title in empty else ''}")
     total = 1000 * statistics.median(totals)
-    rules.figure(f"Overview dashboard, its {len(asked)} queries for an hour, by record", round(total, 1), "ms", 100)
+    figure(f"Overview dashboard, its {len(asked)} queries for an hour, by record", round(total, 1), "ms", 100)
 
 
 def by_raw_query(server: Any, catalogue: Any) -> None:
@@ -95,8 +86,8 @@ def by_raw_query(server: Any, catalogue: Any) -> None:
         except LookupError:
             continue
         total, count = total + taken, count + 1
-        rules.progress(f"{1000 * taken:10.1f} ms raw  {title}")
-    rules.figure(f"The same by raw queries, {count} of them, for one step only", round(1000 * total, 1), "ms", None)
+        progress(f"{1000 * taken:10.1f} ms raw  {title}")
+    figure(f"The same by raw queries, {count} of them, for one step only", round(1000 * total, 1), "ms", None)
 
 
 def measure(folder: Path) -> None:
@@ -108,12 +99,12 @@ def measure(folder: Path) -> None:
     with server:
         rules.filled(server, catalogue, start, now)
         rules.evaluations(server, now + rules.AHEAD)
-        rules.progress("Stretching what they recorded to two hours")
+        progress("Stretching what they recorded to two hours")
         end = int(time.time()) // STEP * STEP
         rules.stretch(server, needed, range(end - 2 * HOUR, end + 1, STEP), recorded)
-        rules.progress("Asking by raw query")
+        progress("Asking by raw query")
         by_raw_query(server, catalogue)
-    rules.progress("Asking by record")
+    progress("Asking by record")
     with rules.Server(recorded, ADDRESS) as server:
         by_record(server, end)
 

@@ -1,6 +1,3 @@
-#!/usr/bin/env python3
-# Copyright: the continuum.edge maintainers
-# Apache License 2.0 (see LICENSE)
 """What the catalogue's rules cost, and what they save, on a history of 200 nodes and 10,000 pods.
 
 Starts a Prometheus of its own (loopback, port 19390). Its history is made so that queries find it as on a site: the
@@ -36,6 +33,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+from figures import figure, progress
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
@@ -55,22 +54,12 @@ PAST, AHEAD = 1500, 420
 # What the role gives to the module besides its defaults.
 CONFIGURATION = Configuration(query_offset="1m")
 ADDRESS = "127.0.0.1:19390"
-COMMAND = "bench/rules"
-
-
-def progress(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def figure(text: str, measured: float, unit: str, goal: float | None, better: str = "less") -> None:
-    row = {"figure": text, "measured": measured, "unit": unit, "goal": goal, "better": better, "command": COMMAND}
-    print(json.dumps(row), flush=True)
 
 
 def program(name: str) -> str:
     path = Path(os.environ.get(name.upper()) or ROOT / ".local/bin" / name)
     if not os.access(path, os.X_OK):
-        sys.exit(f"bench/rules: no {name} at {path}; run `make up` once, which builds it, or set {name.upper()}")
+        sys.exit(f"bench: error: no {name} at {path}; run `make up` once, which builds it, or set {name.upper()}")
     return str(path)
 
 
@@ -233,7 +222,7 @@ class Server:
 
     def fail(self, why: str) -> NoReturn:
         self.process.kill()
-        sys.exit(f"{COMMAND}: Prometheus {why}; the end of its log:\n" + (self.folder / "log").read_text()[-2000:])
+        sys.exit(f"bench: error: Prometheus {why}; the end of its log:\n" + (self.folder / "log").read_text()[-2000:])
 
     def configure(self, rules: str = "") -> None:
         (self.folder / "rules.yml").write_text(rules, encoding="utf-8")
@@ -345,7 +334,9 @@ def raw_query(expression: str, expressions: dict[str, str]) -> str:
 
     Matchers of a record are handed down to the raw series, which have these labels too; a range of it is a subquery.
     """
-    pattern = re.compile(r"(?<![\w:])(" + "|".join(map(re.escape, expressions)) + r")(?![\w:])(?:\{([^}]*)\})?(?:\[(\w+)\])?(\s+offset)?")
+    pattern = re.compile(
+        r"(?<![\w:])(" + "|".join(map(re.escape, expressions)) + r")(?![\w:])(?:\{([^}]*)\})?(?:\[(\w+)\])?(\s+offset)?"
+    )
 
     def replaced(match: re.Match[str]) -> str:
         if match[4]:
@@ -405,7 +396,7 @@ def evaluations(server: Server, end: float) -> tuple[list[dict[str, float]], dic
         if began and time.time() - began[0] > 2.5 * STEP and all(len(times) > 2 for times in seen.values()):
             break
     if began is None or any(len(times) < 2 for times in seen.values()):
-        sys.exit(f"{COMMAND}: the rules were not evaluated twice before the history's end; is the machine too busy?")
+        sys.exit("bench: error: the rules were not evaluated twice before the history's end; is the machine too busy?")
     # By what was evaluated and not by time: a busy machine leaves evaluations out.
     cpu = (server.cpu_seconds() - began[1]) / (server.rules_evaluated() - began[2]) * len(each)
     rounds = min(len(times) for times in seen.values()) - 1
