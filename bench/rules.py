@@ -63,35 +63,49 @@ def program(name: str) -> str:
     return str(path)
 
 
-def series() -> Iterator[tuple[str, str, int, int]]:
-    """Name, labels, first value and rise per sample of every series, family by family."""
-    cadvisor, state, host = ('cluster="big",job="cadvisor"', 'cluster="big",job="kube-state-metrics"', "")
-    host = 'cluster="big",job="node-exporter"'
-    nodes = [f'node="node-{n}"' for n in range(NODES)]
-    pods = []
+Series = tuple[str, str, int, int]
+CADVISOR, STATE, HOST = (f'cluster="big",job="{job}"' for job in ("cadvisor", "kube-state-metrics", "node-exporter"))
+NODE_LABELS = [f'node="node-{n}"' for n in range(NODES)]
+APPLICATIONS = [(f'namespace="team-{d % NAMESPACES}"', f"app-{d}") for d in range(DEPLOYMENTS)]
+KINDS = 50  # pods differ, in so many kinds
+
+
+@cache
+def pods() -> list[tuple[int, str, str, str, int]]:
+    """Number, the labels of the node, of the pod and of its namespace, and the number of the deployment."""
+    found = []
     for p in range(PODS):
         deployment = p % DEPLOYMENTS
-        space = deployment % NAMESPACES
-        name = f'namespace="team-{space}",pod="app-{deployment}-5d4f-{p}"'
-        pods.append((p, nodes[p % NODES], name, f'namespace="team-{space}"', deployment))
-    spread = 50  # pods differ, in so many kinds
+        space = f'namespace="team-{deployment % NAMESPACES}"'
+        found.append((p, NODE_LABELS[p % NODES], f'{space},pod="app-{deployment}-5d4f-{p}"', space, deployment))
+    return found
 
-    def containers(
-        family: str, rise: int, start: int = 1000, cgroups: bool = True
-    ) -> Iterator[tuple[str, str, int, int]]:
-        for p, node, name, _, _ in pods:
-            own = f'{cadvisor},{node},{name},id="/kubepods/burstable/pod{p}'
-            kind = p % spread
-            yield family, f'{own}/1",container="app",image="app:1",name="{p}a"', start + kind, rise * (kind + 1)
-            if cgroups:
-                yield family, f'{own}",container="",image="",name=""', start + kind, rise * (kind + 1)
-                yield family, f'{own}/0",container="",image="pause:3.10",name="{p}b"', start, 0
+
+def series() -> Iterator[Series]:
+    """Name, labels, first value and rise per sample of every series, family by family."""
+    yield from series_of_containers()
+    yield from series_of_pods()
+    yield from series_of_applications()
+    yield from series_of_nodes()
+    yield from series_of_hosts()
+
+
+def containers(family: str, rise: int, start: int = 1000, cgroups: bool = True) -> Iterator[Series]:
+    for p, node, name, _, _ in pods():
+        own = f'{CADVISOR},{node},{name},id="/kubepods/burstable/pod{p}'
+        kind = p % KINDS
+        yield family, f'{own}/1",container="app",image="app:1",name="{p}a"', start + kind, rise * (kind + 1)
         if cgroups:
-            for n, node in enumerate(nodes):
-                yield family, f'{cadvisor},{node},id="/"', start, rise * (n % spread + 1) * 60
-                for unit in ("kubelet", "containerd"):
-                    yield family, f'{cadvisor},{node},id="/system.slice/{unit}.service"', start, rise
+            yield family, f'{own}",container="",image="",name=""', start + kind, rise * (kind + 1)
+            yield family, f'{own}/0",container="",image="pause:3.10",name="{p}b"', start, 0
+    if cgroups:
+        for n, node in enumerate(NODE_LABELS):
+            yield family, f'{CADVISOR},{node},id="/"', start, rise * (n % KINDS + 1) * 60
+            for unit in ("kubelet", "containerd"):
+                yield family, f'{CADVISOR},{node},id="/system.slice/{unit}.service"', start, rise
 
+
+def series_of_containers() -> Iterator[Series]:
     yield from containers("container_cpu_usage_seconds_total", 1)
     yield from containers("container_memory_working_set_bytes", 0, 50_000_000)
     for family in ("container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"):
@@ -99,78 +113,89 @@ def series() -> Iterator[tuple[str, str, int, int]]:
     for family in ("container_spec_cpu_quota", "container_spec_cpu_period"):
         yield from containers(family, 0, 100_000, cgroups=False)
     for family in ("container_fs_reads_bytes_total", "container_fs_writes_bytes_total"):
-        for p, node, name, _, _ in pods:
-            own = f'{cadvisor},{node},{name},id="/kubepods/burstable/pod{p}/1",container="app",image="app:1"'
+        for p, node, name, _, _ in pods():
+            own = f'{CADVISOR},{node},{name},id="/kubepods/burstable/pod{p}/1",container="app",image="app:1"'
             yield family, f'{own},device="/dev/vda"', 0, 4096
     for verb in ("receive", "transmit"):
         for family, rise in (
             (f"container_network_{verb}_bytes_total", 30_000),
             (f"container_network_{verb}_packets_dropped_total", 1),
         ):
-            for p, node, name, _, _ in pods:
-                own = f'{cadvisor},{node},{name},id="/kubepods/burstable/pod{p}/0",image="pause:3.10"'
-                yield family, f'{own},interface="eth0"', 0, rise * (p % spread + 1)
+            for p, node, name, _, _ in pods():
+                own = f'{CADVISOR},{node},{name},id="/kubepods/burstable/pod{p}/0",image="pause:3.10"'
+                yield family, f'{own},interface="eth0"', 0, rise * (p % KINDS + 1)
+
+
+def series_of_pods() -> Iterator[Series]:
     for family, resources in (
         ("kube_pod_container_resource_requests", (("cpu", 1), ("memory", 64_000_000))),
         ("kube_pod_container_resource_limits", (("cpu", 2), ("memory", 128_000_000))),
     ):
-        for _, node, name, _, _ in pods:
+        for _, node, name, _, _ in pods():
             for resource, value in resources:
-                yield family, f'{state},{node},{name},container="app",resource="{resource}"', value, 0
-    for _, node, name, _, _ in pods:
-        yield "kube_pod_info", f'{state},{node},{name},host_network="false"', 1, 0
-    for _, _, name, _, deployment in pods:
+                yield family, f'{STATE},{node},{name},container="app",resource="{resource}"', value, 0
+    for _, node, name, _, _ in pods():
+        yield "kube_pod_info", f'{STATE},{node},{name},host_network="false"', 1, 0
+    for _, _, name, _, deployment in pods():
         owner = f'owner_kind="ReplicaSet",owner_name="app-{deployment}-5d4f",owner_is_controller="true"'
-        yield "kube_pod_owner", f"{state},{name},{owner}", 1, 0
-    for _, _, name, _, _ in pods:
+        yield "kube_pod_owner", f"{STATE},{name},{owner}", 1, 0
+    for _, _, name, _, _ in pods():
         for phase in ("Pending", "Running", "Succeeded", "Failed", "Unknown"):
-            yield "kube_pod_status_phase", f'{state},{name},phase="{phase}"', int(phase == "Running"), 0
-    for _, _, name, _, _ in pods:
-        yield "kube_pod_status_ready", f'{state},{name},condition="true"', 1, 0
-    for _, _, name, _, _ in pods:
-        yield "kube_pod_container_status_restarts_total", f'{state},{name},container="app"', 0, 0
-    applications = [(f'namespace="team-{d % NAMESPACES}"', f"app-{d}") for d in range(DEPLOYMENTS)]
-    for space, name in applications:
+            yield "kube_pod_status_phase", f'{STATE},{name},phase="{phase}"', int(phase == "Running"), 0
+    for _, _, name, _, _ in pods():
+        yield "kube_pod_status_ready", f'{STATE},{name},condition="true"', 1, 0
+    for _, _, name, _, _ in pods():
+        yield "kube_pod_container_status_restarts_total", f'{STATE},{name},container="app"', 0, 0
+    for p, _, _, space, deployment in pods():
+        yield "kube_endpoint_address", f'{STATE},{space},endpoint="app-{deployment}",ip="10.0.{p}",ready="true"', 1, 0
+
+
+def series_of_applications() -> Iterator[Series]:
+    for space, name in APPLICATIONS:
         owner = f'replicaset="{name}-5d4f",owner_kind="Deployment",owner_name="{name}",owner_is_controller="true"'
-        yield "kube_replicaset_owner", f"{state},{space},{owner}", 1, 0
+        yield "kube_replicaset_owner", f"{STATE},{space},{owner}", 1, 0
     for family in ("spec_replicas", "status_replicas_available", "metadata_generation"):
-        for space, name in applications:
-            yield f"kube_deployment_{family}", f'{state},{space},deployment="{name}"', 10, 0
-    for space, name in applications:
-        yield "kube_service_info", f'{state},{space},service="{name}"', 1, 0
-    for space, name in applications:
-        yield "kube_endpoint_info", f'{state},{space},endpoint="{name}"', 1, 0
-    for p, _, _, space, deployment in pods:
-        yield "kube_endpoint_address", f'{state},{space},endpoint="app-{deployment}",ip="10.0.{p}",ready="true"', 1, 0
+        for space, name in APPLICATIONS:
+            yield f"kube_deployment_{family}", f'{STATE},{space},deployment="{name}"', 10, 0
+    for space, name in APPLICATIONS:
+        yield "kube_service_info", f'{STATE},{space},service="{name}"', 1, 0
+    for space, name in APPLICATIONS:
+        yield "kube_endpoint_info", f'{STATE},{space},endpoint="{name}"', 1, 0
     for family in (
         "kubelet_volume_stats_capacity_bytes",
         "kubelet_volume_stats_used_bytes",
         "kubelet_volume_stats_available_bytes",
     ):
-        for d, (space, name) in enumerate(applications):
-            labels = f'cluster="big",job="kubelet",{nodes[d % NODES]},{space},persistentvolumeclaim="{name}"'
+        for d, (space, name) in enumerate(APPLICATIONS):
+            labels = f'cluster="big",job="kubelet",{NODE_LABELS[d % NODES]},{space},persistentvolumeclaim="{name}"'
             yield family, labels, 10**9, 0
-    for node in nodes:
-        yield "kube_node_info", f"{state},{node}", 1, 0
-    for node in nodes:
-        yield "kube_node_spec_unschedulable", f"{state},{node}", 0, 0
-    for node in nodes:
+
+
+def series_of_nodes() -> Iterator[Series]:
+    for node in NODE_LABELS:
+        yield "kube_node_info", f"{STATE},{node}", 1, 0
+    for node in NODE_LABELS:
+        yield "kube_node_spec_unschedulable", f"{STATE},{node}", 0, 0
+    for node in NODE_LABELS:
         for condition in ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure"):
             value = int(condition == "Ready")
-            yield "kube_node_status_condition", f'{state},{node},condition="{condition}",status="true"', value, 0
+            yield "kube_node_status_condition", f'{STATE},{node},condition="{condition}",status="true"', value, 0
     for family in ("kube_node_status_capacity", "kube_node_status_allocatable"):
-        for node in nodes:
+        for node in NODE_LABELS:
             for resource, value in (("cpu", 64), ("memory", 256 * 10**9), ("pods", 110)):
-                yield family, f'{state},{node},resource="{resource}"', value, 0
-    for node in nodes:
+                yield family, f'{STATE},{node},resource="{resource}"', value, 0
+
+
+def series_of_hosts() -> Iterator[Series]:
+    for node in NODE_LABELS:
         for cpu in range(8):
             for mode in ("idle", "user", "system", "iowait"):
-                yield "node_cpu_seconds_total", f'{host},{node},cpu="{cpu}",mode="{mode}"', 0, 7
+                yield "node_cpu_seconds_total", f'{HOST},{node},cpu="{cpu}",mode="{mode}"', 0, 7
     for verb in ("receive", "transmit"):
         for family in (f"node_network_{verb}_bytes_total", f"node_network_{verb}_drop_total"):
-            for node in nodes:
+            for node in NODE_LABELS:
                 for device in ("eth0", "cni0", "lo", "veth1"):
-                    yield family, f'{host},{node},device="{device}"', 0, 300_000
+                    yield family, f'{HOST},{node},device="{device}"', 0, 300_000
     for family, kind, rise in (
         ("node_filesystem_size_bytes", "mountpoint", 0),
         ("node_filesystem_avail_bytes", "mountpoint", 0),
@@ -178,9 +203,9 @@ def series() -> Iterator[tuple[str, str, int, int]]:
         ("node_disk_written_bytes_total", "", 4096),
         ("node_disk_io_time_seconds_total", "", 3),
     ):
-        for node in nodes:
+        for node in NODE_LABELS:
             more = ',mountpoint="/",fstype="ext4",device="/dev/vda1"' if kind else ',device="vda"'
-            yield family, f"{host},{node}{more}", 10**11, rise
+            yield family, f"{HOST},{node}{more}", 10**11, rise
     for family, value in (
         *((f"node_load{minutes}", 3) for minutes in (1, 5, 15)),
         ("node_memory_MemTotal_bytes", 256 * 10**9),
@@ -188,8 +213,8 @@ def series() -> Iterator[tuple[str, str, int, int]]:
         ("node_boot_time_seconds", 1),
         ("node_time_seconds", 10**6),
     ):
-        for node in nodes:
-            yield family, f"{host},{node}", value, 0
+        for node in NODE_LABELS:
+            yield family, f"{HOST},{node}", value, 0
 
 
 class Server:

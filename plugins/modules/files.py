@@ -78,7 +78,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    written, diffs = [], []
+    written: list[str] = []
+    diffs: list[dict[str, str]] = []
     for name, content in module.params["files"].items():
         path = Path(module.params["dest"], name)
         mode = 0o755 if any(fnmatchcase(name, pattern) for pattern in module.params["programs"]) else 0o644

@@ -264,15 +264,15 @@ def present(module: AnsibleModule, program: helm.Helm, spec: helm.Spec, scratch:
         helm.refuse_other_chart(spec, old, rendered.release)
     difference = helm.compare(old, rendered.release)
     changed = bool(difference) or old is None or pending
-    found = old
+    deployed = old
     if changed and module.check_mode:
         # The rendering above is not validated; an upgrade is.
-        found = helm.render(program, spec, chart, values_file, pending=pending).release
+        deployed = helm.render(program, spec, chart, values_file, pending=pending).release
     elif changed:
         verb = "upgrading" if old else "installing"
         report(f"{verb} {spec.name} ({rendered.release.chart}), then waiting until it is ready")
-        found = helm.upgrade(program, spec, chart, values_file, old, report)
-    result = {"changed": changed, "previous": old.revision if old else 0, **outcome(found, difference)}
+        deployed = helm.upgrade(program, spec, chart, values_file, old, report)
+    result = {"changed": changed, "previous": old.revision if old else 0, **outcome(deployed, difference)}
     if module.check_mode and changed:
         result["status"] = "deployed"
     if module._diff:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import redis
 
@@ -79,7 +80,7 @@ class Reader:
             changed = path.stat().st_mtime
             self.state.take_xml(state_xml.parse(path.read_text()))
             self.state_file, self.read_at = path, changed
-        except (OSError, state_xml.ElementTree.ParseError):
+        except (OSError, ElementTree.ParseError):
             pass  # it is being written: the next look finds it whole
 
     def run(self, since: float, stopping: threading.Event) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 import dask
 import dask.array
 import numpy as np
+from dask.delayed import delayed
 from distributed import Client, Future
 from distributed import wait as wait_for
 
@@ -29,6 +30,8 @@ from pycompss.api.api import compss_barrier, compss_wait_on
 from pycompss.api.parameter import INOUT
 from pycompss.api.task import task
 from pycompss_dask import context
+
+Block = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 
 def nothing(number: int) -> None:
@@ -40,30 +43,30 @@ def empty(number: int) -> None:
     """An empty PyCOMPSs task."""
 
 
-def random_block(size: int, seed: int) -> np.ndarray:
+def random_block(size: int, seed: int) -> Block:
     return np.random.default_rng(seed).random((size, size))
 
 
-def add_product(c: np.ndarray | None, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def add_product(c: Block | None, a: Block, b: Block) -> Block:
     return a @ b if c is None else c + a @ b
 
 
 @task(returns=np.ndarray)
-def generate(size: int, seed: int) -> np.ndarray:
+def generate(size: int, seed: int) -> Block:
     return random_block(size, seed)
 
 
 @task(returns=np.ndarray)
-def first_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def first_product(a: Block, b: Block) -> Block:
     return a @ b
 
 
 @task(c=INOUT)
-def multiply(c: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
+def multiply(c: Block, a: Block, b: Block) -> None:
     c += a @ b
 
 
-def wait(client: Client, futures: list[Future]) -> None:
+def wait(client: Client, futures: list[Future[Any]]) -> None:
     with client.as_current():
         wait_for(futures)
 
@@ -77,7 +80,7 @@ def empty_map(client: Client, count: int) -> None:
 
 
 def empty_graph(client: Client, count: int) -> None:
-    task = dask.delayed(nothing, pure=False)
+    task = delayed(nothing, pure=False)
     wait(client, client.compute([task(number) for number in range(count)]))
 
 
@@ -108,7 +111,7 @@ def matmul_submit(client: Client, blocks: int, size: int) -> Any:
 
 
 def matmul_graph(client: Client, blocks: int, size: int) -> Any:
-    block, product = dask.delayed(random_block, pure=False), dask.delayed(add_product, pure=False)
+    block, product = delayed(random_block, pure=False), delayed(add_product, pure=False)
     a, b = ({(i, j): block(size, m * blocks**2 + i * blocks + j) for i, j in places(blocks)} for m in (0, 1))
     c: dict[tuple[int, int], Any] = {}
     for k in range(blocks):
@@ -120,7 +123,7 @@ def matmul_graph(client: Client, blocks: int, size: int) -> Any:
 
 
 def matmul_array(client: Client, blocks: int, size: int) -> Any:
-    block = dask.delayed(random_block, pure=False)
+    block = delayed(random_block, pure=False)
 
     def matrix(first: int) -> Any:
         rows = [[block(size, first + i * blocks + j) for j in range(blocks)] for i in range(blocks)]
@@ -152,7 +155,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512)
     options = parser.parse_args()
     assert context.runtime is not None
-    client = Client(context.runtime.client.scheduler.address, set_as_default=False)
+    client = Client(context.runtime.client.scheduler_info()["address"], set_as_default=False)
     dask.config.set({"optimization.fuse.delayed": True})
     count, blocks, size = options.tasks, options.blocks, options.size
     kinds: dict[str, dict[str, Callable[[], Any]]] = {

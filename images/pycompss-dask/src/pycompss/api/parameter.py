@@ -1,5 +1,7 @@
 """Directions and types of parameters."""
 
+from typing import TYPE_CHECKING, Any
+
 from pycompss_dask.parameters import (
     CACHE as Cache,
 )
@@ -31,6 +33,11 @@ from pycompss_dask.parameters import (
 )
 
 globals().update(TABLE)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """What TABLE has: type checkers see no updates of globals()."""
 
 
 class DIRECTION:
