@@ -113,24 +113,30 @@ def host(cluster: Cluster, name: str, number: int, kubeconfig: str) -> dict[str,
     }
 
 
+def inventory_of(cluster: Cluster, names: list[str], folder: Path) -> Path:
+    """Of sites that are contexts of the one cluster."""
+    access = yaml.safe_load((cluster.directory / "kubeconfig").read_text())
+    access["contexts"] = [{"name": name, "context": access["contexts"][0]["context"]} for name in names]
+    kubeconfig, inventory = folder / "kubeconfig", folder / "hosts.yml"
+    kubeconfig.write_text(json.dumps(access))
+    hosts = {name: host(cluster, name, number, str(kubeconfig)) for number, name in enumerate(names)}
+    inventory.write_text(json.dumps({"continuum": {"hosts": hosts}}))
+    return inventory
+
+
 def sites(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
     """Without metrics-server, whose API a cluster has once. Bare Helm installs the same, to show what the machine
     allows."""
     cluster.up()
     cluster.play("remove", "-e", "remove_volumes=true", "--skip-tags", "helm,metrics_server")
     names = [f"site-{number}" for number in range(1, SITES + 1)]
-    access = yaml.safe_load((cluster.directory / "kubeconfig").read_text())
-    access["contexts"] = [{"name": name, "context": access["contexts"][0]["context"]} for name in names]
     releases = [Release(name, site, chart) for site in names for name, chart in CHARTS.items()]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(SITES) as pool:
-        kubeconfig = Path(folder, "kubeconfig")
-        kubeconfig.write_text(json.dumps(access))
-        hosts = {name: host(cluster, name, number, str(kubeconfig)) for number, name in enumerate(names)}
-        Path(folder, "hosts.yml").write_text(json.dumps({"continuum": {"hosts": hosts}}))
+        inventory = inventory_of(cluster, names, Path(folder))
 
         def play(playbook: str, limit: list[str], *arguments: str) -> Done:
-            inventory = ["-i", f"{folder}/hosts.yml", "--limit", ",".join(limit), "--skip-tags", "metrics_server,helm"]
-            return cluster.play(playbook, *inventory, *arguments)
+            options = ["-i", str(inventory), "--limit", ",".join(limit), "--skip-tags", "metrics_server,helm"]
+            return cluster.play(playbook, *options, *arguments)
 
         def remove() -> None:
             play("remove", names, "-e", "remove_volumes=true")
@@ -154,15 +160,9 @@ def sites(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
         finally:
             remove()
             cluster.play("site")
+    second = "second site beside an installed one, as a multiple of the first"
     return [
-        Figure(
-            "second site beside an installed one, as a multiple of the first",
-            two / one,
-            "x",
-            goal=1.2,
-            command=f"{SITE} --limit site-1,site-2",
-            note=f"first {one:.3g} s, with the second {two:.3g} s",
-        ),
+        Figure(second, two / one, "x", 1.2, f"{SITE} --limit site-1,site-2", note=f"{one:.3g} s, then {two:.3g} s"),
         Figure(
             f"{SITES} sites at once, as a multiple of one",
             ten.seconds / one,
