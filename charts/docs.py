@@ -3,7 +3,9 @@
 
 Above a key, ``# -- text`` describes it (the text may go on in further comment lines) and ``# @schema {...}`` adds JSON
 Schema keywords to what its default value says. A key with a description, and every list, is one row of the README; a
-mapping without one is a heading for its keys. ``definitions.yaml`` beside it, if there, holds shared definitions.
+mapping without one is a heading for its keys. Beside it, where they are there, ``definitions.yaml`` holds shared
+definitions, ``foreign.yaml`` the keys of other charts that are let through, and ``templates/_defaults.tpl`` gets the
+defaults, for templates to fall back on where a user has written ``null``.
 
     charts/docs.py            write
     charts/docs.py --check    fail, naming the files that are stale
@@ -89,6 +91,22 @@ def to_schema(value: Value) -> dict[str, Any]:
     return schema | value.schema
 
 
+def to_default(value: Value) -> Any:
+    """Return what stands in the place of a key that is ``null``: its default; none for a block of free keys."""
+    if value.children:
+        return {child.path[-1]: to_default(child) for child in value.children}
+    return {} if value.schema.get("additionalProperties") else value.default
+
+
+def let_through(schema: dict[str, Any], path: list[str], meaning: str) -> None:
+    """Add a key of another chart to the schema of an object."""
+    for name in path[:-1]:
+        schema = schema["properties"].setdefault(
+            name, {"type": "object", "properties": {}, "additionalProperties": False}
+        )
+    schema["properties"][path[-1]] = {"description": f"Of other charts. {meaning}"}
+
+
 def closed(values: tuple[Value, ...]) -> dict[str, Any]:
     """Return the keywords of an object that has these keys and no others."""
     return {"properties": {value.path[-1]: to_schema(value) for value in values}, "additionalProperties": False}
@@ -117,6 +135,9 @@ def render(chart: Path) -> dict[Path, str]:
     schema |= closed(values)
     # Helm hands a chart that is used as a part of another one its parent's globals.
     schema["properties"]["global"] = {"type": "object"}
+    foreign = chart / "foreign.yaml"
+    for name, meaning in yaml.safe_load(foreign.read_text(encoding="utf-8")).items() if foreign.exists() else ():
+        let_through(schema, name.split("."), meaning)
     definitions = chart / "definitions.yaml"
     if definitions.exists():
         schema["definitions"] = yaml.safe_load(definitions.read_text(encoding="utf-8"))
@@ -132,10 +153,18 @@ def render(chart: Path) -> dict[Path, str]:
             *to_rows(values),
         ]
     )
-    return {
+    files = {
         chart / "README.md": readme + "\n",
         chart / "values.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
     }
+    template = chart / "templates" / "_defaults.tpl"
+    if template.exists():
+        defaults = yaml.safe_dump({value.path[-1]: to_default(value) for value in values}, sort_keys=False, width=120)
+        head = (
+            f'{{{{/* Written by charts/docs.py from values.yaml. */}}}}\n{{{{- define "{meta["name"]}.defaults" -}}}}\n'
+        )
+        files[template] = f"{head}{defaults}{{{{- end -}}}}\n"
+    return files
 
 
 def main() -> int:

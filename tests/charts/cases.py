@@ -122,12 +122,29 @@ APPLICATION: dict[str, Any] = {
     "networkPolicy": {"from": [{"podSelector": {}}]},
 }
 
+# What a user gives the pods.
+GIVEN: dict[str, Any] = {
+    "env": {"TEXT": "a", "NUMBER": 3, "KEY": {"secretKeyRef": {"name": "s3", "key": "key"}}},
+    "envFrom": [{"configMapRef": {"name": "settings"}}],
+    "extraVolumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+    "extraVolumeMounts": [{"name": "data", "mountPath": "/data", "readOnly": True}],
+    "runtimeClassName": "nvidia",
+    "serviceAccountName": "reader",
+}
+
 CASES: dict[str, dict[str, dict[str, Any]]] = {
     "compss": {
         "defaults": {},
         "dask": {"engine": "dask"},
         "everything": APPLICATION,
         "everything dask": {**APPLICATION, "engine": "dask"},
+        "given": {
+            "compss": {
+                "master": GIVEN,
+                "worker": {**GIVEN, "topologySpreadConstraints": [{"topologyKey": "topology.kubernetes.io/zone"}]},
+                "pools": [{"name": "gpu", "resources": {"nvidia.com/gpu": 1, "requests": {"cpu": "100m"}}}],
+            },
+        },
         "stream": {"engine": "dask", "compss": {"master": {"kind": "Deployment"}}},
         "bare": {
             "engine": "dask",

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,3 +52,15 @@ def render(template: Callable[..., subprocess.CompletedProcess[str]]) -> Render:
         return [document for document in yaml.safe_load_all(done.stdout) if document]
 
     return run
+
+
+@pytest.fixture
+def application_template(
+    template: Callable[..., subprocess.CompletedProcess[str]],
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    return partial(template, "compss")
+
+
+@pytest.fixture
+def application(render: Render) -> Render:
+    return partial(render, "compss")

@@ -215,8 +215,10 @@ def resolved(chart: str, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def leaves(node: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    """Yield path and schema of every value that has no keys of its own."""
+    """Yield path and schema of every value that has no keys of its own; those of other charts, which do nothing, are none."""
     for key, item in node.get("properties", {}).items():
+        if item.get("description", "").startswith("Of other charts."):
+            continue
         if "properties" in item:
             yield from leaves(item, (*path, key))
         else:
@@ -269,6 +271,8 @@ OTHER_VALUES: dict[tuple[str, ...], Any] = {
     ("app", "context", "folderPath"): "/changed",
     ("app", "source", "files"): {"matmul.py": "pass"},
     ("commonLabels",): {"changed": "changed"},
+    ("compss", "master", "env"): {"CHANGED": "changed"},
+    ("compss", "worker", "env"): {"CHANGED": "changed"},
     ("compss", "master", "stateInterval"): 500,
     ("compss", "master", "volume", "localPath"): "/changed",
     ("compss", "pools"): [{"name": "changed", "number": 1}],

@@ -3,8 +3,6 @@
 import os
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +10,8 @@ import pytest
 import xmlschema
 
 from .cases import APPLICATION, CASES
-from .conftest import Objects
+from .conftest import Objects, Render
 from .test_charts import Template, pods
-
-Render = Callable[..., Objects]
-
-
-@pytest.fixture
-def application_template(template: Template) -> Template:
-    return partial(template, "compss")
-
-
-@pytest.fixture
-def application(render: Render) -> Render:
-    return partial(render, "compss")
 
 
 def one(objects: Objects, kind: str, ending: str = "") -> dict[str, Any]:
@@ -112,7 +98,7 @@ SCHEMAS: dict[str, dict[str, tuple[str, str, bool] | str]] = {
     "resources.xml": {
         "ResourcesList": ("ComputeNode", "", False),
         "ComputeNode": ("Processor Memory Adaptors", "Processor Adaptors", False),
-        "Processor": ("ComputingUnits Architecture", "ComputingUnits", False),
+        "Processor": ("ComputingUnits Architecture Type", "ComputingUnits", False),
         "Memory": ("Size Type", "Size", False),
         "Adaptors": ("Adaptor", "Adaptor", True),
         "Adaptor": ("SubmissionSystem Ports", "SubmissionSystem Ports", False),

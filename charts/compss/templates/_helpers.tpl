@@ -1,5 +1,29 @@
+{{/* Every template begins with it: a key that `null` has taken away is there again, a block of free keys as an empty one. */}}
+{{- define "compss.prepare" -}}
+{{- include "compss.complete" (list .Values (include "compss.defaults" . | fromYaml)) -}}
+{{- end -}}
+
+{{/* Takes (list mapping defaults). */}}
+{{- define "compss.complete" -}}
+{{- $mapping := first . -}}
+{{- range $key, $default := last . -}}
+{{- $value := get $mapping $key -}}
+{{- if or (not (hasKey $mapping $key)) (kindIs "invalid" $value) -}}
+{{- $_ := set $mapping $key $default -}}
+{{- else if and (kindIs "map" $value) (kindIs "map" $default) -}}
+{{- include "compss.complete" (list $value $default) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A Service's name begins with a letter. Two names that differ stay two where they are shortened. */}}
 {{- define "compss.name" -}}
-{{- .Values.fullnameOverride | default .Release.Name | trunc 30 | trimSuffix "-" -}}
+{{- $name := .Values.fullnameOverride | default .Release.Name -}}
+{{- if regexMatch "^[^a-z]" $name -}}{{- $name = printf "app-%s" $name -}}{{- end -}}
+{{- if gt (len $name) 30 -}}
+{{- $name = printf "%s-%s" ($name | trunc 23 | trimSuffix "-") (sha256sum $name | trunc 6) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{/* What is run: other values, or another chart, are another run, with a Job and with workers of its own. */}}
@@ -18,26 +42,27 @@
 {{/* Selector of a component's pods. Takes (list $ "component"). */}}
 {{- define "compss.selector" -}}
 app.kubernetes.io/name: {{ (first .).Chart.Name }}
-app.kubernetes.io/instance: {{ (first .).Release.Name }}
+app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}
 app.kubernetes.io/component: {{ last . }}
 {{- end -}}
 
-{{/* Takes (list $ "component"). */}}
+{{/* Takes (list $ "component"), and labels of the user's and then of the chart's own: what selectors look for stays. */}}
 {{- define "compss.labels" -}}
 {{- $root := first . -}}
-{{ include "compss.selector" . }}
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
-{{- with $root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $labels := include "compss.selector" (list $root (index . 1)) | fromYaml -}}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service -}}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") -}}
+{{- if gt (len .) 3 -}}{{- $labels = mergeOverwrite $labels (index . 3) -}}{{- end -}}
+{{- $given := deepCopy $root.Values.commonLabels -}}
+{{- if gt (len .) 2 -}}{{- $given = mergeOverwrite $given (index . 2) -}}{{- end -}}
+{{- toYaml (mergeOverwrite $given $labels) -}}
 {{- end -}}
 
 {{/* Takes (list $ "component" "name"). */}}
 {{- define "compss.metadata" -}}
 {{- $root := index . 0 -}}
-name: {{ index . 2 }}
-namespace: {{ $root.Release.Namespace }}
+name: {{ index . 2 | quote }}
+namespace: {{ $root.Release.Namespace | quote }}
 labels:
   {{- include "compss.labels" (list $root (index . 1)) | nindent 2 }}
 {{- end -}}
@@ -59,15 +84,26 @@ labels:
   "digest" $image.digest) -}}
 {{- end -}}
 
+{{/* The school's charts have a program of another interface there. */}}
+{{- define "compss.foreignMonitoring" -}}
+{{- if regexMatch "(^|/)monitoring-api$" .Values.monitoring.image.repository }}true{{ end -}}
+{{- end -}}
+
 {{- define "compss.monitoringImage" -}}
 {{- $image := .Values.monitoring.image -}}
+{{- if include "compss.foreignMonitoring" . -}}
+{{- $image = (include "compss.defaults" . | fromYaml).monitoring.image -}}
+{{- end -}}
 {{- include "compss.image" (merge (dict "tag" ($image.tag | default .Chart.AppVersion)) $image) -}}
 {{- end -}}
 
-{{/* A scalar as a command line has it: Helm reads every number as a float and writes 1000000 as 1e+06. Kubernetes would
-     replace $(NAME) in arguments. */}}
+{{/* A scalar as a command line has it: Helm reads every number as a float and writes 1000000 as 1e+06, and from 2^53 on
+     as another number. Kubernetes would replace $(NAME) in arguments. */}}
 {{- define "compss.argument" -}}
-{{- if and (kindIs "float64" .) (eq . (floor .)) -}}{{ printf "%.0f" . }}{{- else -}}{{ toString . | replace "$(" "$$(" }}{{- end -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) -}}
+{{- if or (ge . 9007199254740992.0) (le . -9007199254740992.0) -}}
+{{- fail (printf "a number is %.0f or another one near it: Helm keeps only 53 bits. Expected it in quotes, as a text" .) -}}
+{{- end -}}{{ printf "%.0f" . }}{{- else -}}{{ toString . | replace "$(" "$$(" }}{{- end -}}
 {{- end -}}
 
 {{/* Cores of a quantity such as 2, 0.5 or 500m. */}}
@@ -84,12 +120,23 @@ labels:
 {{- /* Room to grow is each pool's own. */ -}}
 {{- $max := ternary $root.Values.compss.worker.max ($pool.max | default 0) (eq $pool.name "worker") -}}
 {{- $pool = mergeOverwrite (deepCopy $root.Values.compss.worker) $pool (dict "max" $max) -}}
+{{- $_ := set $pool "devices" dict -}}
+{{- range $kind, $pattern := dict "GPU" "/(gpu|gpu[.]shared|mig-.+)$|^gpu[.]intel[.]com/(i915|xe)$" "FPGA" "^[^/]*fpga[^/]*/|/fpga" -}}
+{{- range $name, $amount := $pool.resources -}}
+{{- if and (regexMatch $pattern $name) (gt ($amount | int) 0) -}}
+{{- $_ := set $pool.devices $kind (add (get $pool.devices $kind | default 0) ($amount | int)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if lt ($pool.max | int) ($pool.number | int) -}}{{- $_ := set $pool "max" $pool.number -}}{{- end -}}
 {{- $cores := include "compss.cores" $pool.resources.cpu | float64 -}}
 {{- $units := $pool.computingUnits | default (max 1 (floor $cores)) | int -}}
 {{- $_ := set $pool "units" $units -}}
 {{- $_ := set $pool "fullname" (printf "%s-%s" (include "compss.runName" $root) $pool.name) -}}
-{{- $_ := set $pool "memoryMi" (printf "%.0fMi" (mulf (float64 $pool.resources.memory) 1024.0)) -}}
+{{- $limits := mergeOverwrite (omit $pool.resources "requests") (dict
+  "cpu" (toString $pool.resources.cpu) "memory" (printf "%.0fMi" (mulf (float64 $pool.resources.memory) 1024.0))) -}}
+{{- $requests := mergeOverwrite (deepCopy $limits) ($pool.resources.requests | default dict) -}}
+{{- $_ := set $pool "container" (dict "requests" $requests "limits" $limits) -}}
 {{- $pools = append $pools $pool -}}
 {{- end -}}
 {{- toJson $pools -}}
@@ -102,12 +149,37 @@ labels:
 {{- $number -}}
 {{- end -}}
 
+{{/* Account of the master's pod; empty where it needs none. */}}
+{{- define "compss.masterAccount" -}}
+{{- if .Values.compss.master.serviceAccountName -}}
+{{- .Values.compss.master.serviceAccountName -}}
+{{- else if .Values.monitoring.enabled -}}
+{{- include "compss.name" . -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "compss.sshSecret" -}}
 {{- .Values.ssh.existingSecret | default (printf "%s-ssh" (include "compss.name" .)) -}}
 {{- end -}}
 
 {{- define "compss.claim" -}}
 {{- .Values.results.existingClaim | default (printf "%s-results" (include "compss.name" .)) -}}
+{{- end -}}
+
+{{/* The given keys that mean nothing here, a line for each. */}}
+{{- define "compss.ignored" -}}
+{{- range $path, $meaning := .Files.Get "foreign.yaml" | fromYaml -}}
+{{- $value := $.Values -}}
+{{- range $key := splitList "." $path -}}
+{{- if not (kindIs "invalid" $value) -}}{{- $value = hasKey $value $key | ternary (get $value $key) nil -}}{{- end -}}
+{{- end -}}
+{{- if not (kindIs "invalid" $value) }}
+{{ $path }} is ignored. {{ $meaning }}
+{{- end -}}
+{{- end -}}
+{{- if include "compss.foreignMonitoring" . }}
+monitoring.image is ignored. The monitoring API is the image of this chart.
+{{- end -}}
 {{- end -}}
 
 {{/* What is wrong with values that a schema cannot tell. */}}
@@ -132,8 +204,14 @@ labels:
 {{- fail (printf "compss.master.volume has localPath=%q and node=%q; expected both, or neither" $volume.localPath $volume.node) -}}
 {{- end -}}
 {{- $names := list -}}
-{{- range include "compss.pools" . | fromJsonArray -}}
+{{- range $pool := include "compss.pools" . | fromJsonArray -}}
 {{- if has .name $names }}{{ fail (printf "compss.pools has two pools with the name %s" .name) }}{{ end -}}
+{{- range $kind := list "GPU" "FPGA" -}}
+{{- $said := get $pool.constraints (lower $kind) -}}
+{{- if and (hasKey $pool.constraints (lower $kind)) (ne ($said | int) (get $pool.devices $kind | default 0 | int)) -}}
+{{- fail (printf "pool %s has constraints.%s=%v, and its pods ask for %d; expected an extended resource in its resources, such as nvidia.com/gpu, from which the constraint follows" $pool.name (lower $kind) $said (get $pool.devices $kind | default 0 | int)) -}}
+{{- end -}}
+{{- end -}}
 {{- $names = append $names .name -}}
 {{- end -}}
 {{- end -}}
@@ -148,7 +226,10 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $component.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with $component.runtimeClassName }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- with $component.tolerations }}
 tolerations:
@@ -170,9 +251,26 @@ resources:
 {{- end }}
 {{- end -}}
 
+{{/* What a user gives the application. Takes env of values: a mapping of names, or Kubernetes' list. */}}
+{{- define "compss.givenEnvironment" -}}
+{{- $list := list -}}
+{{- if kindIs "slice" . -}}
+{{- $list = . -}}
+{{- else -}}
+{{- range $name, $value := . -}}
+{{- if kindIs "map" $value -}}
+{{- $list = append $list (dict "name" $name "valueFrom" $value) -}}
+{{- else -}}
+{{- $list = append $list (dict "name" $name "value" (include "compss.argument" $value)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $list }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
 {{/* Environment of the application, in master and workers alike. */}}
 {{- define "compss.environment" -}}
-- {name: COMPSS_APPLICATION, value: {{ include "compss.name" . }}}
+- {name: COMPSS_APPLICATION, value: {{ include "compss.name" . | quote }}}
 - {name: HOME, value: /tmp}
 # Code that is compiled anew in each container: the root file system is read-only.
 - {name: PYTHONDONTWRITEBYTECODE, value: "1"}
@@ -196,13 +294,13 @@ resources:
   configMap: {name: {{ include "compss.runName" . }}-app}
 {{- else if $source.configMap }}
 - name: app
-  configMap: {name: {{ $source.configMap }}}
+  configMap: {name: {{ $source.configMap | quote }}}
 {{- else if $source.claim }}
 - name: app
-  persistentVolumeClaim: {claimName: {{ $source.claim }}}
+  persistentVolumeClaim: {claimName: {{ $source.claim | quote }}}
 {{- else if $source.git.repository }}
 - name: app
-  emptyDir: {sizeLimit: {{ .Values.compss.scratchSize }}}
+  emptyDir: {sizeLimit: {{ .Values.compss.scratchSize | quote }}}
 {{- end }}
 {{- end -}}
 
@@ -243,14 +341,14 @@ resources:
 {{- define "compss.sshVolumes" -}}
 {{- if eq .Values.engine "compss" }}
 - name: ssh
-  secret: {secretName: {{ include "compss.sshSecret" . }}, defaultMode: 0440}
+  secret: {secretName: {{ include "compss.sshSecret" . | quote }}, defaultMode: 0440}
 {{- end }}
 {{- end -}}
 
 {{/* Settings of the monitoring API, for all that its image does. */}}
 {{- define "compss.monitoringEnvironment" -}}
-- {name: COMPSS_APPLICATION, value: {{ include "compss.name" . }}}
-- {name: COMPSS_NAMESPACE, value: {{ .Release.Namespace }}}
+- {name: COMPSS_APPLICATION, value: {{ include "compss.name" . | quote }}}
+- {name: COMPSS_NAMESPACE, value: {{ .Release.Namespace | quote }}}
 - {name: COMPSS_RUN, value: {{ include "compss.run" . | quote }}}
 - {name: COMPSS_ENGINE, value: {{ .Values.engine }}}
 - {name: COMPSS_VERSION, value: {{ include "compss.engineImage" . | splitList ":" | last | quote }}}
@@ -266,7 +364,7 @@ resources:
 - name: POOLS
   value: {{ toJson $workers | quote }}
 {{- if eq .Values.compss.master.kind "Job" }}
-- {name: JOB, value: {{ include "compss.runName" . }}}
+- {name: JOB, value: {{ include "compss.runName" . | quote }}}
 - {name: RETRIES, value: {{ .Values.compss.master.retries | quote }}}
 {{- end }}
 {{- if .Values.compss.keepWorkers }}
