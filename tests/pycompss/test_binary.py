@@ -7,7 +7,9 @@ from pathlib import Path
 import faulty
 import pytest
 from pycompss.api.api import compss_barrier, compss_open, compss_wait_on
+from pycompss_dask.runtime import Runtime
 from support import plainly
+from tools import eventually
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -62,8 +64,16 @@ def test_script_and_streams(tmp_path: Path) -> None:
     assert content(tmp_path / "err") == "bad\n"
 
 
-def test_nothing_is_left_over() -> None:
+def test_nothing_is_left_over(engine: Runtime, tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("touch left_over; pwd; ls\n")
+    faulty.shell(str(tmp_path / "script"), str(tmp_path / "out"), str(tmp_path / "err"))
     compss_barrier()
+    assert not engine.pending
+    folder, *names = content(tmp_path / "out").split()
+    assert "left_over" in names
+    assert Path(folder) != Path.cwd()
+    # The executor tidies up after it has answered.
+    eventually(lambda: not Path(folder).exists(), 20)
 
 
 def test_without_a_runtime_the_program_runs_at_once(tmp_path: Path) -> None:

@@ -106,9 +106,16 @@ def test_state_is_well_formed_with_odd_names(results: Results) -> None:
     assert root.findtext("ResourceInfo/Resource[@id='w-1']/TotalCPUComputingUnits") == "0"
 
 
-def test_finish_twice_is_once(results: Results) -> None:
+def test_finish_twice_is_once(results: Results, tmp_path: Path) -> None:
     results.finish()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    first = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+    # What comes after the end changes nothing, either.
+    results.ended(record(3, "w-0", results.started, results.started + 1), 'odd "name" <x>')
     results.finish()
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in first} == first
+    log = (tmp_path / "runtime.log").read_text()
+    assert log.count("2 COMPLETED") == 1
 
 
 @pytest.mark.parametrize("size", [1, 100, 10_000, 300_000])

@@ -12,63 +12,12 @@ from __future__ import annotations
 
 import functools
 import importlib
-import json
-import os
 import time
 from collections.abc import Callable
 from typing import Any
 
-ENVIRONMENT = "COMPSS_DEADLINES"
-
-
-class Deadlines:
-    """Seconds and jitter by the name of the task."""
-
-    def __init__(self, limits: dict[str, tuple[float, float]] | None = None) -> None:
-        self.limits = dict(limits or {})
-        self.missed: dict[str, int] = {}
-
-    @classmethod
-    def parse(cls, text: str) -> Deadlines:
-        text = text.strip()
-        try:
-            if text.startswith("{"):
-                limits = {}
-                for name, value in json.loads(text).items():
-                    if isinstance(value, dict):
-                        limits[name] = (float(value["seconds"]), float(value.get("jitter", 0)))
-                    else:
-                        limits[name] = (float(value), 0.0)
-                return cls(limits)
-            limits = {}
-            for entry in filter(None, (part.strip() for part in text.split(","))):
-                name, _, value = entry.partition("=")
-                seconds, _, jitter = value.partition("+")
-                limits[name.strip()] = (float(seconds), float(jitter or 0))
-            return cls(limits)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{ENVIRONMENT} is {text!r}, expected name=seconds[+jitter],… or JSON") from error
-
-    @classmethod
-    def from_environment(cls) -> Deadlines:
-        return cls.parse(os.environ.get(ENVIRONMENT, ""))
-
-    def of(self, name: str) -> dict[str, float]:
-        """The deadline of a task, empty where it has none."""
-        limit = self.limits.get(name) or declared.get(name)
-        return {"deadline": limit[0], "jitter": limit[1]} if limit else {}
-
-    def check(self, name: str, duration: float) -> dict[str, float] | None:
-        """The deadline that `duration` misses, if it does."""
-        limit = self.of(name)
-        if not limit or duration <= limit["deadline"] + limit["jitter"]:
-            return None
-        self.missed[name] = self.missed.get(name, 0) + 1
-        return limit
-
-
-# What the decorators of the script say.
-declared: dict[str, tuple[float, float]] = {}
+from . import limits, sink
+from .limits import Deadlines, declared
 
 
 def deadline(seconds: float, jitter: float = 0.0) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -81,17 +30,9 @@ def deadline(seconds: float, jitter: float = 0.0) -> Callable[[Callable[..., Any
         if hasattr(function, "__wrapped__"):
             raise ValueError(f"@deadline of {name}: put it below @task, next to the function")
         declared[name] = (float(seconds), float(jitter))
-        return function if _engine_measures() else timed(function)
+        return function if limits.engine_measures else timed(function)
 
     return decorate
-
-
-def _engine_measures() -> bool:
-    try:
-        from pycompss_dask import context
-    except ImportError:
-        return False
-    return context is not None
 
 
 def timed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -110,8 +51,6 @@ def timed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def report(name: str, begin: float, end: float) -> None:
-    from . import sink
-
     missed = Deadlines.from_environment().check(name, end - begin)
     if missed is None:
         return
@@ -137,16 +76,14 @@ def report(name: str, begin: float, end: float) -> None:
 
 @functools.cache
 def _sink() -> Any:
-    from .sink import open_sink
-
-    return open_sink()
+    return sink.open_sink()
 
 
 def install() -> None:
     """Take the time of every task on COMPSs, without a change to the script: call it before the script is imported."""
-    if _engine_measures():
-        return
     module: Any = importlib.import_module("pycompss.api.task")
+    if limits.engine_measures:
+        return
     original = module.Task.__call__
 
     @functools.wraps(original)

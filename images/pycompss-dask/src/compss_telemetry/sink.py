@@ -23,7 +23,7 @@ import time
 import uuid
 from typing import Any, Protocol
 
-from .deadline import Deadlines
+from .limits import Deadlines
 
 QUEUE = "compss_events"
 MAX_LENGTH = 1_000_000  # events that wait in the queue; the oldest go first

@@ -22,7 +22,7 @@ from .runtime import stop as stop_runtime
 
 
 def _runtime() -> Runtime | None:
-    return context.runtime if context.role == "master" else None
+    return context.runtime if context.role == "master" and isinstance(context.runtime, Runtime) else None
 
 
 def _each(function: Callable[[Any], Any], values: tuple[Any, ...], keep: bool = False) -> Any:

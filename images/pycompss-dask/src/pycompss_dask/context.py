@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .runtime import Runtime
 
+class Master(Protocol):
+    """What decorators ask of the runtime; `pycompss_dask.runtime.Runtime` is it."""
+
+    client: Any
+    main: tuple[str, str] | None
+
+    def call(self, definition: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Submit one call of a task."""
+
+    def wait_on(self, *values: Any, mode: str = "rw") -> Any:
+        """The values of futures."""
+
+
+#: `none`, `master` from the start of a runtime to its end, `worker` for good in an executor.
 role = "none"
-runtime: Runtime | None = None
+#: The runtime of the main program, in the role `master` alone.
+runtime: Master | None = None

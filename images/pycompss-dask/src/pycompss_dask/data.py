@@ -17,14 +17,20 @@ class Node:
     __slots__ = ("future", "groups", "inputs", "key", "name", "number", "outputs", "picked")
 
     def __init__(self, key: tuple[str, int], outputs: int = 1, number: int = 0, name: str = "") -> None:
+        #: Dask's name for it.
         self.key = key
+        #: How many values it gives.
         self.outputs = outputs
+        #: Number and name of the task; 0 where it is a node of the engine.
         self.number = number
         self.name = name
+        #: What keeps its result wanted; set when it is sent.
         self.future: DaskFuture[Any] | None = None
-        # Nodes that Dask must not forget before this one has run.
+        #: Nodes that Dask must not forget before this one has run.
         self.inputs: tuple[Node, ...] = ()
+        #: The nodes of its single outputs, by position.
         self.picked: dict[int, Node] = {}
+        #: Task groups that it belongs to.
         self.groups: tuple[str, ...] = ()
 
 
@@ -32,15 +38,20 @@ class Node:
 class Datum:
     """An object or file as it changes over time: each writer makes a new version, so readers never block writers."""
 
+    #: Its number, as the task graph shows it.
     number: int
+    #: Counts up with each writer.
     version: int = 1
+    #: What holds the last version; none after it was deleted.
     node: Node | None = None
+    #: Which of the node's outputs it is.
     index: int = 0
+    #: The absolute path of a file or directory; empty for an object.
     path: str = ""
     is_directory: bool = False
-    # What the file in the main program's file system looked like when it was this version.
+    #: What the file in the main program's file system looked like when it was this version.
     seen: tuple[int, ...] | None = None
-    # CONCURRENT accesses since the last version: later tasks come after all of them.
+    #: CONCURRENT accesses since the last version: later tasks come after all of them.
     concurrent: list[tuple[Node, int]] = field(default_factory=list)
 
     @property
@@ -76,6 +87,7 @@ class Tracker:
     """Finds the datum of an object by the object's identity."""
 
     def __init__(self) -> None:
+        #: The object, referred to weakly where it can be, and its datum, by the object's identity.
         self.known: dict[int, tuple[Any, Datum]] = {}
 
     def find(self, value: Any) -> Datum | None:

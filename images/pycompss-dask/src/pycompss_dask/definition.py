@@ -17,6 +17,7 @@ from typing import Any
 import cloudpickle
 
 from . import context
+from .description import run_binary
 from .errors import PyCOMPSsException, unsupported
 from .parameters import IN, INOUT, Parameter, described
 from .wire import Blob
@@ -97,7 +98,6 @@ class Definition:
         self.names = list(self.signature.parameters)
         self.varargs = next((n for n, k in zip(self.names, kinds, strict=True) if k is k.VAR_POSITIONAL), None)
         self.varkw = next((n for n, k in zip(self.names, kinds, strict=True) if k is k.VAR_KEYWORD), None)
-        self.simple = all(kind is kind.POSITIONAL_OR_KEYWORD for kind in kinds)
         self.of_object = bool(self.names) and self.names[0] == "self"
         self.parameters = {name: described(value, f"{where}, {name}") for name, value in arguments.items()}
         if self.varkw is None and (unknown := set(self.parameters) - set(self.names)):
@@ -178,8 +178,6 @@ class Definition:
 
     def run_binary(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         """Run the program of a @binary task here and now."""
-        from .executor import run_binary
-
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
         names: list[str] = []

@@ -16,7 +16,6 @@ import pickle
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 import traceback
@@ -27,11 +26,9 @@ from typing import Any
 
 from . import context, wire
 from .channel import Channel
+from .description import DEPENDENCY, FILE, LIST, MAPPING, TUPLE, VALUE, pack, run_binary, unpack
 from .errors import COMPSsException, PyCOMPSsException
 from .wire import MISSING, dump, load
-
-# A description is a tuple: what it is, its content, and the position among the outputs (-1: none).
-VALUE, DEPENDENCY, FILE, LIST, TUPLE, MAPPING, NEW = range(7)
 
 
 class Application:
@@ -82,13 +79,19 @@ class Arguments:
     """Builds a call's arguments from their descriptions, and collects its outputs afterwards."""
 
     def __init__(self, dependencies: list[Any], sandbox: Path) -> None:
+        #: The stored values that the call reads.
         self.dependencies = dependencies
+        #: The call's working folder, where it has files.
         self.sandbox = sandbox
+        #: Loaded values by their place among the dependencies: one object however often it is passed.
         self.loaded: dict[int, Any] = {}
-        self.constants: dict[int, Any] = {}
+        #: What gives the value to store, by the output's position.
         self.outputs: dict[int, Callable[[], Any]] = {}
+        #: Names of files in the sandbox.
         self.names: set[str] = set()
+        #: Paths of files that are only read, by their place among the dependencies.
         self.files: dict[int, str] = {}
+        #: Whether the sandbox was made.
         self.used = False
 
     def build(self, description: tuple[Any, ...]) -> Any:
@@ -152,69 +155,6 @@ class Arguments:
         if output >= 0:
             self.outputs[output] = lambda: dump(pack(path, is_directory))
         return str(path)
-
-
-def pack(path: Path, is_directory: bool = False) -> Any:
-    """The content of a file (mode, bytes) or of a directory (relative path -> the same)."""
-    if is_directory:
-        return {
-            str(entry.relative_to(path)): None if entry.is_dir() else pack(entry) for entry in sorted(path.rglob("*"))
-        }
-    if not path.exists():
-        # A task need not write its FILE_OUT; COMPSs leaves an empty file.
-        return (0o644, b"")
-    return (path.stat().st_mode & 0o777, pickle.PickleBuffer(path.read_bytes()))
-
-
-def unpack(content: Any, path: Path) -> None:
-    if isinstance(content, dict):
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
-        for name, entry in content.items():
-            if entry is None:
-                (path / name).mkdir(parents=True, exist_ok=True)
-            else:
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-                unpack(entry, path / name)
-        return
-    mode, data = content
-    path.write_bytes(data)
-    path.chmod(mode | 0o600)
-
-
-def run_binary(options: dict[str, Any], names: list[str], arguments: list[Any]) -> int:
-    """Run the program of a @binary task; its exit value is what the task returns."""
-    values = dict(zip(names, arguments, strict=False))
-    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL}
-    opened = []
-    command = []
-    parameters = options["parameters"]
-    for name, value in zip(names, arguments, strict=True):
-        stream, prefix, mode = parameters.get(name, ("", "", ""))
-        if stream:
-            opened.append(Path(value).open(mode))  # noqa: SIM115 - closed when the program has ended
-            streams[stream.lower()] = opened[-1]
-        elif prefix and prefix != "null":
-            command.append(f"{prefix}{value}")
-        else:
-            command.append(str(value))
-
-    def filled(text: str) -> str:
-        for name, value in values.items():
-            text = text.replace("{{" + name + "}}", str(value))
-        return text
-
-    if options["args"] is not None:
-        command = filled(options["args"]).split()
-    folder = filled(options["working_dir"]) or None
-    try:
-        ended = subprocess.run([filled(options["binary"]), *command], cwd=folder, check=False, **streams)
-    finally:
-        for file in opened:
-            file.close()
-    if ended.returncode and options["fail_by_exit_value"]:
-        raise PyCOMPSsException(f"{options['binary']} ended with exit value {ended.returncode}")
-    return ended.returncode
 
 
 def returned(result: Any, count: int) -> list[Any]:

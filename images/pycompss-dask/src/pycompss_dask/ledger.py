@@ -20,10 +20,15 @@ class Ledger(SchedulerPlugin):
 
     async def start(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
+        #: What the master has not been told.
         self.records: list[dict[str, Any]] = []
+        #: Set when there are records.
         self.changed = asyncio.Event()
+        #: Names of the workers that are there, by address.
         self.names: dict[str, str] = {}
+        #: How often each task lost its worker while it ran, by its key.
         self.lost: dict[Any, int] = {}
+        #: Failed attempts of each task that has not ended, by its key.
         self.failures: dict[Any, list[Any]] = {}
         scheduler.handlers["compss_failed"] = self.failed
         scheduler.compss = self  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,9 @@ RUNNING = 1  # Paraver's state "Running"
 class Profile:
     """How long the tasks of one name took, in milliseconds."""
 
+    #: How many ended.
     count: int = 0
+    #: Milliseconds of all together, of the shortest and of the longest.
     total: float = 0.0
     least: float = 0.0
     most: float = 0.0
@@ -40,32 +42,51 @@ class Profile:
 
 @dataclass
 class WorkerState:
+    """What is known of a worker."""
+
+    #: Computing units.
     units: int
+    #: Whether it is there now.
     up: bool = True
-    ended: int = 0
-    slots: int = field(default=0)
+    #: Executors that have run tasks: tasks that take no unit may need more of them than there are units.
+    slots: int = 0
 
 
 class Results:
     """Collects what happens; writes to `folder`, or nowhere where there is none."""
 
     def __init__(self, folder: Path | None, application: str = "application", interval: float = 0.0) -> None:
+        #: Where to write; nowhere where there is none.
         self.folder = folder
+        #: Name of the script.
         self.application = application
+        #: Begin of the run in seconds since 1970.
         self.started = time.time()
+        #: Names of tasks, each with its place in the order of their first calls.
         self.names: dict[str, int] = {}
+        #: Number, name, edges (producer, label), groups, and how many synchronisations came before.
         self.tasks: list[tuple[int, str, list[tuple[int, str]], tuple[str, ...], int]] = []
+        #: Kind, producers, and how many tasks came before.
         self.syncs: list[tuple[str, list[int], int]] = []
+        #: Numbers of tasks that no later one reads from, in order.
         self.leaves: dict[int, None] = {}
+        #: Worker, executor, begin and end in seconds since 1970, name and number of each attempt.
         self.spans: list[tuple[str, int, float, float, str, int]] = []
-        self.waits: list[tuple[float, float]] = []
+        #: By the name of the task.
         self.profiles: dict[str, Profile] = {}
+        #: By name, also those that have left.
         self.workers: dict[str, WorkerState] = {}
+        #: How many tasks ended in each state.
         self.states: dict[str, int] = {}
+        #: Names of tasks that have not ended, by number.
         self.open: dict[int, str] = {}
+        #: Names of log files of tasks that printed nothing.
         self.quiet: list[str] = []
+        #: How many tasks ended, and how many are pending.
         self.done = self.pending = 0
+        #: Held while a line is written to runtime.log.
         self.lock = threading.Lock()
+        #: Set at the end of the run, for good.
         self.finished = threading.Event()
         if folder is not None:
             for name in ("jobs", "monitor", "trace", "workers", "tmpFiles"):
@@ -129,7 +150,6 @@ class Results:
             self.profiles.setdefault(name, Profile()).add((record["end"] - record["begin"]) * 1000)
             self.spans.append((worker, record["slot"], record["begin"], record["end"], name, number))
             state = self.workers.setdefault(worker, WorkerState(1))
-            state.ended += 1
             state.slots = max(state.slots, record["slot"] + 1)
         if self.folder is not None:
             for place, (begin, end, message, out, err) in enumerate(failures):

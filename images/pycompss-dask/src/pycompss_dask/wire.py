@@ -51,9 +51,13 @@ class Pool:
     """Shared memory whose value is gone, for the next value of its size: new pages cost more than writing them."""
 
     def __init__(self, limit: int = 0) -> None:
+        #: Bytes that are kept at most.
         self.limit = limit
+        #: Bytes that are kept now.
         self.held = 0
+        #: Descriptors by the bytes of each.
         self.free: dict[int, list[int]] = {}
+        #: Held while a descriptor is taken or given.
         self.lock = threading.Lock()
 
     def take(self, size: int) -> int:

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dask.sizeof import sizeof
 from distributed import Reschedule, Worker, get_worker
@@ -35,6 +35,15 @@ from .wire import MISSING, Blob, Call, Outcome, Outputs
 MAX_OUTPUT = 1 << 20  # bytes of a task's printed output that travel to the master
 POOL = 128 << 20  # bytes of shared memory kept for reuse
 START_DELAY = 0.2  # a task that ends sooner is reported once, at its end
+AGAIN = object()  # in place of stored values: the task is to be tried again
+# How an attempt ended, and how the task is reported.
+STATES = {
+    "done": "COMPLETED",
+    "ignored": "IGNORED",
+    "raised": "RAISED",
+    "error": "FAILED",
+    "cancelled": "CANCELED",
+}
 
 
 @dask_serialize.register(Blob)
@@ -60,11 +69,17 @@ class Slot:
     """One executor, and the place for it in the trace."""
 
     def __init__(self, number: int, folder: Path, configuration: Any) -> None:
+        #: From 0; the row in the trace.
         self.number = number
+        #: Working folder of the executor; its tasks' output lies there.
         self.folder = folder / f"executor{number}"
+        #: What the executor is told first: the script and the folders to import from.
         self.configuration = configuration
+        #: The executor; none after it ended, until the next task.
         self.process: subprocess.Popen[bytes] | None = None
+        #: Whether the task that runs now was cancelled.
         self.cancelled = False
+        #: Set when the worker ends, for good.
         self.closed = False
 
     def start(self) -> None:
@@ -133,8 +148,11 @@ class Units:
     """The computing units of the worker, given out in the order in which they are asked for."""
 
     def __init__(self, total: int) -> None:
+        #: How many there are, and how many are not given out.
         self.total = self.free = total
+        #: Who waits, in the order of asking.
         self.waiting: list[object] = []
+        #: Notified when somebody's turn may have come.
         self.changed = threading.Condition()
 
     @contextlib.contextmanager
@@ -171,14 +189,20 @@ class Host(WorkerPlugin):
         sources: dict[str, bytes] | None = None,
         source_paths: list[str] | None = None,
     ) -> None:
+        #: The run that it serves.
         self.run = run
+        #: Name of the script's module, and its path among the sources.
         self.main = main
+        #: Folders of this machine to import from.
         self.paths = paths
+        #: Files of the application, by path below the folder that they get.
         self.sources = sources or {}
+        #: Folders among the sources to import from; they come before `paths`.
         self.source_paths = source_paths or []
 
     def setup(self, worker: Worker) -> None:
         self.worker = worker
+        #: The worker's name as users know it.
         self.label = str(worker.name).partition("#")[0]
         self.folder = Path(tempfile.mkdtemp(prefix=f"compss-{self.run}-"))
         main, paths = self.main, list(self.paths)
@@ -193,17 +217,22 @@ class Host(WorkerPlugin):
                 main = (main[0], str(application / main[1]))
         units = worker.state.nthreads
         self.units = Units(units)
+        #: Executors that run no task; the last one used comes first.
         self.slots: queue.LifoQueue[Slot] = queue.LifoQueue()
+        #: All executors.
         self.all = [Slot(number, self.folder, (main, paths)) for number in range(units)]
         for slot in reversed(self.all):
             slot.start()
             self.slots.put(slot)
+        #: Numbers of tasks that must not run any more.
         self.cancelled: set[int] = set()
-        # Of the outputs of the last task of each name: the next one's are likely to be as large.
+        #: Bytes of the outputs of the last task of each name: the next one's are likely to be as large.
         self.sizes: dict[str, tuple[int, ...]] = {}
         wire.recycles = True
         wire.pool.limit = POOL
+        #: By the number of the task: its executor, its begin in seconds since 1970, its name.
         self.running: dict[int, tuple[Slot, float, str]] = {}
+        #: Those of `running` that the master was told of.
         self.announced: set[int] = set()
         worker.compss = self  # type: ignore[attr-defined]
         self.announcer = PeriodicCallback(self.announce, START_DELAY * 1000)
@@ -259,112 +288,173 @@ def execute(call: Call, *dependencies: Any) -> Any:
     worker = get_worker()
     host: Host = worker.compss  # type: ignore[attr-defined]
     key = worker.get_current_task()
-    record: dict[str, Any] = {"task": call.task, "worker": host.label, "begin": 0.0, "end": 0.0, "slot": 0}
-    stored = _attempts(call, dependencies, host, key, record)
-    worker.state.tasks[key].metadata = {"compss": record}
+    execution = Execution(call, dependencies, host, key)
+    stored = execution.stored()
+    worker.state.tasks[key].metadata = {"compss": execution.record}
     return stored
 
 
-def _cancelled(call: Call, dependencies: tuple[Any, ...], kind: str, message: str) -> Outcome:
-    """The outcome of a task that did not run to its end: its INOUT data stay as they were before it."""
-    values = []
-    for before in call.before:
-        value = dependencies[before] if before >= 0 else MISSING
-        values.append(value.value if type(value) is Outcome else value)
-    return Outcome(kind, call.task, (*values, *[MISSING] * call.returns), call.groups, message)
+class Attempt(NamedTuple):
+    """How one attempt at a task went."""
+
+    #: `done`, `ignored`, `raised`, `error`, or `cancelled`.
+    state: str
+    #: Seconds since 1970.
+    begin: float
+    end: float
+    #: Why it did not go well.
+    message: str
+    #: The stored values, where there are any.
+    outputs: list[Any]
+    #: What the task wrote to its standard output and error.
+    out: bytes
+    err: bytes
 
 
-def _stored(values: list[Any]) -> Any:
+class Execution:
+    """One task on one worker: whether it may run, its attempts, and what they come to."""
+
+    def __init__(self, call: Call, dependencies: tuple[Any, ...], host: Host, key: Any) -> None:
+        #: What to run.
+        self.call = call
+        #: The stored values that it reads; those of tasks that raised become usable ones by `admit`.
+        self.dependencies = dependencies
+        #: The worker.
+        self.host = host
+        #: Dask's name for the task.
+        self.key = key
+        #: What the master is told when the task has ended.
+        self.record: dict[str, Any] = {"task": call.task, "worker": host.label, "begin": 0.0, "end": 0.0, "slot": 0}
+        #: Attempts on this worker that failed: begin, end, message, output and error.
+        self.failures: list[tuple[float, float, str, bytes, bytes]] = []
+
+    def stored(self) -> Any:
+        """The values of the task, or the Outcome in their place."""
+        refused = self.admit()
+        if refused is not None:
+            return refused
+        with self.host.units.taken(self.call.units):
+            while self.call.task not in self.host.cancelled:
+                stored = self.judge(self.run())
+                if stored is not AGAIN:
+                    return stored
+        return self._never_ran("its group was cancelled")
+
+    def admit(self) -> Outcome | None:
+        """The outcome of a task that must not run, as one that it depends on gave no value."""
+        usable = []
+        for value in self.dependencies:
+            if type(value) is Outcome:
+                outside = value.kind == "raised" and not set(value.groups) & set(self.call.groups)
+                if not outside or value.value is MISSING:
+                    return self._never_ran(f"cancelled with task {value.task}")
+                value = value.value
+            usable.append(value)
+        self.dependencies = tuple(usable)
+        return None
+
+    def run(self) -> Attempt:
+        """Make one attempt."""
+        call, host = self.call, self.host
+        message = (
+            call.function,
+            call.body,
+            len(call.before),
+            call.returns,
+            call.on_failure == "IGNORE",
+            {"units": call.units, **call.options},
+        )
+        slot = host.slots.get()
+        slot.cancelled = False
+        began = time.time()
+        host.running[call.task] = (slot, began, call.name)
+        outputs: list[Any] = []
+        try:
+            (state, begin, end, text, sizes), outputs = slot.run(
+                message, self.dependencies, call.time_out, host.sizes.get(call.name, ())
+            )
+            host.sizes[call.name] = tuple(len(value.body) for value in outputs if type(value) is Blob and value.sizes)
+        except Gone as error:
+            state, begin, end, text, sizes = "error", began, time.time(), str(error), None
+        finally:
+            host.running.pop(call.task, None)
+            self.record["slot"] = slot.number
+            out, err = slot.printed(sizes) if not slot.cancelled else (b"", b"")
+            host.slots.put(slot)
+        if slot.cancelled or call.task in host.cancelled:
+            state = "cancelled"
+        elif state == "error" and not sizes:
+            # The process could not tell by itself.
+            err += f"{text}\n".encode()
+        return Attempt(state, begin, end, text, outputs, out, err)
+
+    def judge(self, attempt: Attempt) -> Any:
+        """What is stored after this attempt, or AGAIN."""
+        self.record.update(begin=attempt.begin, end=attempt.end, out=attempt.out, err=attempt.err)
+        self.record["state"] = STATES[attempt.state]
+        if attempt.state == "cancelled":
+            return self._outcome("cancelled", "its group was cancelled")
+        if attempt.state == "done":
+            if self.failures:
+                self.record["failures"] = self.failures
+            return _values(attempt.outputs)
+        self.record["message"] = attempt.message
+        if attempt.state == "ignored":
+            return _values(attempt.outputs)
+        if attempt.state == "raised":
+            self.record["failures"] = self.failures
+            return Outcome("raised", self.call.task, tuple(attempt.outputs), self.call.groups, attempt.message)
+        return self._failed(attempt)
+
+    def _failed(self, attempt: Attempt) -> Any:
+        """What is stored after an attempt that failed, as on_failure says, or AGAIN."""
+        call = self.call
+        if call.on_failure == "IGNORE":
+            # The executor itself is gone, and with it what the task had done to its parameters.
+            self.record["state"] = "IGNORED"
+            returns = call.options.get("defaults", {}).get("returns") if call.returns == 1 else None
+            outputs = [self.dependencies[before] if before >= 0 else None for before in call.before]
+            return _values([*outputs, *[returns] * call.returns])
+        if call.on_failure == "CANCEL_SUCCESSORS":
+            self.record["fatal"] = False
+            return self._outcome("cancelled", attempt.message)
+        if call.on_failure == "RETRY":
+            # Twice here, then twice where the scheduler sends the task next.
+            self.failures.append((attempt.begin, attempt.end, attempt.message, attempt.out, attempt.err))
+            if len(self.failures) < 2:
+                return AGAIN
+            if self._elsewhere() == "again":
+                raise Reschedule
+        self.record["fatal"] = True
+        return self._outcome("failed", attempt.message)
+
+    def _elsewhere(self) -> str:
+        """Tell the scheduler of the failures; `again` where it will have the task run once more."""
+        return sync(  # type: ignore[no-any-return]
+            self.host.worker.loop,
+            self.host.worker.scheduler.compss_failed,
+            key=self.key,
+            worker=self.host.worker.address,
+            task=self.call.task,
+            failures=self.failures,
+        )
+
+    def _never_ran(self, message: str) -> Outcome:
+        self.record["state"] = "CANCELED"
+        self.record["begin"] = self.record["end"] = time.time()
+        return self._outcome("cancelled", message)
+
+    def _outcome(self, kind: str, message: str) -> Outcome:
+        """The outcome of a task that did not run to its end: its INOUT data stay as they were before it."""
+        values = []
+        for before in self.call.before:
+            value = self.dependencies[before] if before >= 0 else MISSING
+            values.append(value.value if type(value) is Outcome else value)
+        return Outcome(kind, self.call.task, (*values, *[MISSING] * self.call.returns), self.call.groups, message)
+
+
+def _values(values: list[Any]) -> Any:
+    """What is stored for the values of a task."""
     if len(values) == 1:
         return values[0]
     return Outputs(values) if values else None
-
-
-def _attempts(call: Call, dependencies: tuple[Any, ...], host: Host, key: Any, record: dict[str, Any]) -> Any:
-    for position, value in enumerate(dependencies):
-        if type(value) is Outcome:
-            usable = value.kind == "raised" and not set(value.groups) & set(call.groups)
-            if not usable or value.value is MISSING:
-                record["state"] = "CANCELED"
-                record["begin"] = record["end"] = time.time()
-                return _cancelled(call, dependencies, "cancelled", f"cancelled with task {value.task}")
-            dependencies = (*dependencies[:position], value.value, *dependencies[position + 1 :])
-    options = {"units": call.units, **call.options}
-    message = (
-        call.function,
-        call.body,
-        len(call.before),
-        call.returns,
-        call.on_failure == "IGNORE",
-        options,
-    )
-    failures: list[tuple[float, float, str, bytes, bytes]] = []
-    with host.units.taken(call.units):
-        while True:
-            if call.task in host.cancelled:
-                record["state"] = "CANCELED"
-                record["begin"] = record["end"] = time.time()
-                return _cancelled(call, dependencies, "cancelled", "its group was cancelled")
-            slot = host.slots.get()
-            slot.cancelled = False
-            began = time.time()
-            host.running[call.task] = (slot, began, call.name)
-            try:
-                (state, begin, end, text, sizes), outputs = slot.run(
-                    message, dependencies, call.time_out, host.sizes.get(call.name, ())
-                )
-                host.sizes[call.name] = tuple(
-                    len(value.body) for value in outputs if type(value) is Blob and value.sizes
-                )
-            except Gone as error:
-                state, begin, end, text, sizes, outputs = "error", began, time.time(), str(error), None, []
-            finally:
-                host.running.pop(call.task, None)
-                record["slot"] = slot.number
-                printed = slot.printed(sizes) if not slot.cancelled else (b"", b"")
-                host.slots.put(slot)
-            record.update(begin=begin, end=end, out=printed[0], err=printed[1])
-            if slot.cancelled or call.task in host.cancelled:
-                record["state"] = "CANCELED"
-                return _cancelled(call, dependencies, "cancelled", "its group was cancelled")
-            if state == "done":
-                record["state"] = "COMPLETED"
-                break
-            record["message"] = text
-            if state == "ignored":
-                record["state"] = "IGNORED"
-                break
-            if state == "raised":
-                record["state"] = "RAISED"
-                record["failures"] = failures
-                return Outcome("raised", call.task, tuple(outputs), call.groups, text)
-            record["err"] += b"" if sizes else f"{text}\n".encode()
-            record["state"] = "FAILED"
-            if call.on_failure in ("FAIL", "CANCEL_SUCCESSORS", "IGNORE"):
-                if call.on_failure == "IGNORE":
-                    # The executor itself is gone, and with it what the task had done to its parameters.
-                    record["state"] = "IGNORED"
-                    returns = call.options.get("defaults", {}).get("returns") if call.returns == 1 else None
-                    outputs = [dependencies[before] if before >= 0 else None for before in call.before]
-                    return _stored([*outputs, *[returns] * call.returns])
-                kind = "cancelled" if call.on_failure == "CANCEL_SUCCESSORS" else "failed"
-                record["fatal"] = kind == "failed"
-                return _cancelled(call, dependencies, kind, text)
-            # RETRY: twice here, then twice where the scheduler sends the task next.
-            failures.append((begin, end, text, record["out"], record["err"]))
-            if len(failures) == 2:
-                answer = sync(
-                    host.worker.loop,
-                    host.worker.scheduler.compss_failed,
-                    key=key,
-                    worker=host.worker.address,
-                    task=call.task,
-                    failures=failures,
-                )
-                if answer == "again":
-                    raise Reschedule
-                record["fatal"] = True
-                return _cancelled(call, dependencies, "failed", text)
-    if failures:
-        record["failures"] = failures
-    return _stored(outputs)
