@@ -7,44 +7,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ansible_collections.continuum.edge.plugins.module_utils.catalogue import METRICS
+from ansible_collections.continuum.edge.plugins.module_utils.catalogue import METRICS, Catalogue
 
 METRIC = {metric.name: metric for metric in METRICS}
 # The alerts of the catalogue, as Prometheus keeps them. The one series that is read and is no record.
 ALERTS = "ALERTS"
 
-# Labels of the records of a level that a variable can filter by.
-_LEVELS = {
-    "cluster": (),
-    "job": (),
-    "apiserver": (),
-    "coredns": (),
-    "probe": (),
-    "node": ("node",),
-    "filesystem": ("node",),
-    "gpu": ("node",),
-    "process": ("node",),
-    "system_service": ("node",),
-    "namespace": ("namespace",),
-    "application": ("namespace",),
-    "replicaset": ("namespace",),
-    "service": ("namespace",),
-    "volume": ("namespace",),
-    "application_node": ("node", "namespace"),
-    "container": ("node", "namespace", "pod"),
-    "pod": ("node", "namespace", "pod"),
-    "compss_application": ("namespace", "application"),
-    "compss_task": ("namespace", "application"),
-    "compss_worker": ("namespace", "application"),
-    "compss_worker_task": ("namespace", "application"),
-}
-# What the API alone knows of a pod carries no node.
-_OTHERWISE = {
-    "pod:active:max": ("namespace", "pod"),
-    "pod:application:info": ("namespace", "pod"),
-    "pod:ready:max": ("namespace", "pod"),
-    "pod:restarts:increase": ("namespace", "pod"),
-}
+# Labels that a dashboard's variables can stand for, as matchers name them.
+FILTERS = ("cluster", "node", "namespace", "pod", "application")
+_LABELS = Catalogue().label_sets
 
 _NAME = re.compile(rf"(?<![\w:\"])(?P<name>[a-z_]\w*:\w+:\w+|{ALERTS})(?![\w:])(?:\{{(?P<matchers>[^}}]*)\}})?")
 # Variables that stand for one value; the others for some, or all.
@@ -55,7 +26,7 @@ def labels(record: str) -> tuple[str, ...]:
     """The labels of a record that variables of that name filter by."""
     if record == ALERTS:
         return ("cluster",)
-    return ("cluster", *_OTHERWISE.get(record, _LEVELS[METRIC[record].level]))
+    return tuple(label for label in FILTERS if label in _LABELS[record].names)
 
 
 def records(expression: str) -> list[str]:

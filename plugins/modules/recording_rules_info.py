@@ -76,6 +76,10 @@ metrics:
     expr:
       description: The expression, filled in.
       type: str
+    label_names:
+      description: Names of the labels that its series may have, told by the expression.
+      type: list
+      elements: str
     reads:
       description: Records that the expression reads.
       type: list

@@ -105,6 +105,7 @@ def section(metric: dict[str, Any]) -> str:
         f"type: {metric['type']}",
         f"origin: {ORIGINS[metric['origin']]}",
     ]
+    facts.append(f"labels: {', '.join(metric['label_names'])}")
     if metric["exporters"]:
         facts.append(f"fed by: {', '.join(sorted(metric['exporters']))}")
     for threshold in ("warning", "critical"):

@@ -14,6 +14,7 @@ from typing import Any
 from .. import kubernetes_yaml
 from . import promql
 from .data import ALERTS, METRICS
+from .labels import Labels, labels
 from .model import (
     ALERT_NAME,
     CATEGORIES,
@@ -33,27 +34,6 @@ HEADER = "# Rendered by continuum.edge.recording_rules: change the inventory, no
 GROUP_PREFIX = "continuum.edge."
 # Prometheus makes these series itself; no exporter has to be asked for them.
 SYNTHETIC = frozenset({"up"})
-# A fixed value for one of these would put different series under one name, and Prometheus would refuse the rule.
-KEY_LABELS = frozenset(
-    (
-        *("node", "namespace", "pod", "container", "id", "unit", "workload", "workload_type", "phase", "condition"),
-        *(
-            "service",
-            "persistentvolumeclaim",
-            "device",
-            "mountpoint",
-            "gpu",
-            "interface",
-            "mode",
-            "job",
-            "instance",
-            "le",
-        ),
-        *("application", "task", "worker", "state", "verb", "code", "type", "rcode", "proto", "severity"),
-        *("architecture", "engine", "machine", "modelName", "release", "replicaset", "request_kind", "version"),
-        "interface",
-    )
-)
 EXTRA_REQUIRED = ("name", "expr", "meaning")
 EXTRA_OPTIONAL = ("category", "unit", "type", "absent", "warning", "critical", "labels")
 
@@ -147,6 +127,21 @@ class Catalogue:
             sorter.done(*ready)
         return ordered
 
+    @cached_property
+    def label_sets(self) -> dict[str, Labels]:
+        """For each entry, the labels that its series may have."""
+        result: dict[str, Labels] = {}
+        for name in self.order:
+            item = self.entries[name].item
+            fixed = frozenset(self.fixed_labels(item))
+            result[name] = labels(self.entries[name].expr, result).plus(fixed)
+        return result
+
+    def fixed_labels(self, item: Metric | Alert) -> dict[str, str]:
+        """The labels that a rule sets on its series."""
+        common = {**self.labels, **({self.configuration.cluster_label: self.cluster} if self.cluster else {})}
+        return {**common, **(item.labels if isinstance(item, Metric) else {"severity": item.severity})}
+
     def closure(self, names: Iterable[str]) -> set[str]:
         """The names with all records that they read, directly or through others."""
         wanted: set[str] = set()
@@ -229,15 +224,14 @@ class Catalogue:
 
     def rule(self, entry: Entry) -> dict[str, Any]:
         item = entry.item
-        common = {**self.labels, **({self.configuration.cluster_label: self.cluster} if self.cluster else {})}
+        fixed = self.fixed_labels(item)
         if isinstance(item, Metric):
-            labels = {**common, **item.labels}
-            return {"record": item.name, "expr": entry.expr, **({"labels": labels} if labels else {})}
+            return {"record": item.name, "expr": entry.expr, **({"labels": fixed} if fixed else {})}
         return {
             "alert": item.name,
             "expr": entry.expr,
             "for": item.hold,
-            "labels": {**common, "severity": item.severity},
+            "labels": fixed,
             "annotations": {
                 "summary": item.summary,
                 "description": item.description,
@@ -384,3 +378,14 @@ def _metadata(name: str, namespace: str, labels: Mapping[str, str]) -> dict[str,
         **({"namespace": namespace} if namespace else {}),
         **({"labels": dict(labels)} if labels else {}),
     }
+
+
+def key_labels() -> frozenset[str]:
+    """The labels by which the catalogue's series are told apart, besides the cluster's."""
+    catalogue = Catalogue()
+    names = frozenset[str]().union(*(known.names for known in catalogue.label_sets.values()))
+    return names - {catalogue.configuration.cluster_label}
+
+
+# A fixed value for one of these would put different series under one name, and Prometheus would refuse the rule.
+KEY_LABELS = key_labels() if promql.available() else frozenset()

@@ -49,7 +49,7 @@ def direction(verb: str, verbed: str) -> Iterator[Metric]:
     def of_sandbox(labels: str, counter: str) -> str:
         return f"""\
 sum by ({labels}) (
-  max by ($cluster, node, id, namespace, pod, interface) (
+  max without (job, instance) (
     rate({counter}{{$cadvisor, interface!="lo"}}[$window])
   )
 )
