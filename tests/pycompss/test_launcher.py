@@ -256,3 +256,80 @@ def test_terminated_master_cancels_its_tasks_and_leaves_results(script: Path, tm
     assert process.wait(30) == 143
     assert "COMPLETED" in (logs / "my_app.py_01" / "runtime.log").read_text()
     assert (logs / "my_app.py_01" / "trace" / "my_app.py_compss.prv").exists()
+
+
+ENDING = """
+import atexit
+import sys
+import threading
+import time
+from pycompss.api.api import compss_wait_on
+from pycompss.api.task import task
+
+
+@task(returns=int)
+def square(number):
+    return number * number
+
+
+def late():
+    time.sleep(1)
+    with open("thread.txt", "w") as file:
+        file.write("thread")
+
+
+if __name__ == "__main__":
+    results = open("unclosed.csv", "w")
+    for number in range(3):
+        results.write(f"{number},{compss_wait_on(square(number))}\\n")
+    atexit.register(lambda: open("atexit.txt", "w").write("atexit"))
+    threading.Thread(target=late).start()
+    sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_interpreter_ends_as_pythons_does(tmp_path: Path, status: int) -> None:
+    """A file that nobody closed is complete, atexit runs, threads that are no daemons are waited for."""
+    (tmp_path / "ending.py").write_text(ENDING)
+    ended = runcompss(f"--log_dir={tmp_path}/logs", "--computing_units=1", str(tmp_path / "ending.py"), str(status))
+    assert ended.returncode == status, ended.stderr
+    assert (tmp_path / "unclosed.csv").read_text() == "0,0\n1,1\n2,4\n"
+    assert (tmp_path / "atexit.txt").read_text() == "atexit"
+    assert (tmp_path / "thread.txt").read_text() == "thread"
+    assert ended.stderr == ""
+
+
+def test_package_that_the_worker_lacks_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lacking.py").write_text(
+        "from pycompss.api.api import compss_wait_on\n"
+        "from pycompss.api.task import task\n"
+        "if __name__ != '__main__':\n"
+        "    import a_package_that_this_worker_lacks\n"
+        "@task(returns=int)\n"
+        "def square(number):\n"
+        "    return number * number\n"
+        "if __name__ == '__main__':\n"
+        "    print(compss_wait_on(square(3)))\n"
+    )
+    ended = runcompss(f"--log_dir={tmp_path}/logs", "--computing_units=1", str(tmp_path / "lacking.py"))
+    assert ended.returncode == 1
+    message = "failed on local0: ModuleNotFoundError: No module named 'a_package_that_this_worker_lacks'"
+    assert message in ended.stderr
+    assert message in (tmp_path / "logs" / "lacking.py_01" / "runtime.log").read_text()
+
+
+def test_workers_are_counted_by_the_scheduler(script: Path, tmp_path: Path) -> None:
+    """What a client keeps of the workers is refreshed by Dask, and may be empty for a moment."""
+    arguments = ["--computing_units=1", "--worker_timeout=20", f"--log_dir={tmp_path}/logs", str(script)]
+    code = (
+        "import sys, distributed\n"
+        "distributed.Client.scheduler_info = lambda self, **_: {'workers': {}}\n"
+        "from pycompss_dask.launch import main\n"
+        f"sys.exit(main({arguments!r}))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "result 11 \n"

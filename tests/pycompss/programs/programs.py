@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 import os
 import tempfile
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -1525,6 +1526,204 @@ def never_fails(value):
 
 def case_on_failure_not_needed():
     return compss_wait_on(never_fails(4))
+
+
+# Containers of every kind
+
+
+class Rows(list):
+    """A list with a name of its own."""
+
+
+Pair = namedtuple("Pair", "first second")
+
+
+@expect([{0: [1, 3], 1: [2, 4]}, {0: 1, 1: 2, 2: 3}, [3, 4], (5, 6), {7}, [8], {"a": [{"b": 9}]}])
+def case_wait_on_every_container():
+    by_parity = defaultdict(list)
+    for number in range(4):
+        by_parity[number % 2].append(increment(number))
+    return [
+        compss_wait_on(by_parity),
+        compss_wait_on(OrderedDict((number, increment(number)) for number in range(3))),
+        compss_wait_on(Rows([increment(2), increment(3)])),
+        compss_wait_on(Pair(increment(4), increment(5))),
+        compss_wait_on({increment(6)}),
+        list(compss_wait_on(deque([increment(7)], maxlen=3))),
+        compss_wait_on({"a": [{"b": increment(8)}]}),
+    ]
+
+
+@expect([True] * 5)
+def case_wait_on_keeps_the_type():
+    by_parity = compss_wait_on(defaultdict(list, {1: increment(1)}))
+    return [
+        by_parity[2] == [],
+        type(compss_wait_on(OrderedDict(a=increment(1)))) is OrderedDict,
+        type(compss_wait_on(Rows([increment(2)]))) is Rows,
+        compss_wait_on(Pair(increment(4), 1)).first == 5,
+        compss_wait_on(deque([increment(7)], maxlen=3)).maxlen == 3,
+    ]
+
+
+@task(returns=1, rows=COLLECTION_IN)
+def total_of_rows(rows):
+    return sum(element for row in rows for group in row for element in group)
+
+
+@expect(21)
+def case_collection_in_follows_every_level():
+    return compss_wait_on(total_of_rows([[[increment(0), increment(1)], [increment(2)]], [(increment(3), 5, 6)]]))
+
+
+@task(rows=COLLECTION_INOUT)
+def grow_rows(rows):
+    for row in rows:
+        for element in row:
+            element[0] += 1
+
+
+@expect([[[2], [3]], [[4]]])
+def case_collection_inout_follows_every_level():
+    rows = [[listed(1), listed(2)], [listed(3)]]
+    grow_rows(rows)
+    return compss_wait_on(rows)
+
+
+@task(rows=COLLECTION_OUT)
+def fill_rows(rows):
+    for row in rows:
+        for place in range(len(row)):
+            row[place] = [place]
+
+
+@expect([[[0], [1]], [[0]]])
+def case_collection_out_follows_every_level():
+    rows = [[[7], [7]], [[7]]]
+    fill_rows(rows)
+    return compss_wait_on(rows)
+
+
+@task(returns=1, values={Type: COLLECTION_IN, Depth: 1})
+def kinds_of(values):
+    return [type(value).__name__ for value in values]
+
+
+@expect(["list", "dict", "Rows", "int"])
+def case_depth_limits_what_is_followed():
+    return compss_wait_on(kinds_of([[1], {"a": 1}, Rows([1]), 1]))
+
+
+@task(returns=1, values=COLLECTION_IN)
+def described(values):
+    return [[type(value).__name__, sorted(value)] for value in values]
+
+
+@expect([["tuple", [[1], [2]]], ["set", [2]], ["frozenset", [3]], ["Pair", [4, 5]], ["Rows", [1, 2]]])
+def case_collection_of_every_container():
+    values = [(listed(1), [2]), {increment(1)}, frozenset([increment(2)]), Pair(increment(3), 5), Rows([1, 2])]
+    return compss_wait_on(described(values))
+
+
+@task(pairs=COLLECTION_INOUT)
+def turn_pairs(pairs):
+    pairs.reverse()
+
+
+@expect([[3], [4], [1], [2]])
+def case_collection_inout_takes_what_stands_at_each_place():
+    pairs = [(listed(1), listed(2)), (listed(3), listed(4))]
+    turn_pairs(pairs)
+    return [compss_wait_on(element) for pair in pairs for element in pair]
+
+
+@task(rows={Type: COLLECTION_INOUT, Depth: 2})
+def replace_rows(rows):
+    rows[0] = [[5]]
+    rows[1][0] = [6]
+
+
+@expect([[[5]], [[6]]])
+def case_collection_inout_inner_list_replaced():
+    rows = [[[1]], [[2]]]
+    replace_rows(rows)
+    return compss_wait_on(rows)
+
+
+@task(rows=COLLECTION_INOUT)
+def shorten(rows):
+    rows[0].append(9)
+    rows[1].append(9)
+    del rows[1]
+
+
+@expect([1, 9])
+def case_collection_inout_made_shorter():
+    rows = [listed(1), listed(2)]
+    shorten(rows)
+    return compss_wait_on(rows[0])
+
+
+# Objects of the main program in local functions, futures inside of objects
+
+
+@local
+def length_here(value):
+    return len(value)
+
+
+@local
+def largest(array):
+    return float(array.max())
+
+
+@expect([1, 2, 3])
+def case_local_gives_the_object_its_value():
+    values = []
+    append(values, 1)
+    first = length_here(values)
+    append(values, 2)
+    second = length_here(value=values)
+    append(values, 3)
+    return [first, second, len(compss_wait_on(values))]
+
+
+@expect([[2.0, 2.0], [4.0, 4.0], [8.0, 8.0]])
+def case_local_gives_an_array_its_value():
+    array = np.ones(3)
+    found = []
+    for _ in range(3):
+        scale(array, 2)
+        found.append([largest(array), float(array[0])])
+    return found
+
+
+class Model:
+    """Holds futures that its tasks do not touch."""
+
+    def __init__(self):
+        self.size = 5
+        self.scores = []
+
+
+@task(returns=1)
+def size_of(model):
+    return model.size
+
+
+@task(model=INOUT)
+def enlarge(model):
+    model.size += 1
+
+
+@expect([5, 6, [2, 3]])
+def case_object_that_holds_futures():
+    model = Model()
+    model.scores = [increment(1), increment(2)]
+    before = size_of(model)
+    enlarge(model)
+    model = compss_wait_on(model)
+    return [compss_wait_on(before), model.size, compss_wait_on(model.scores)]
 
 
 CASES = {name: function for name, function in list(globals().items()) if name.startswith("case_")}

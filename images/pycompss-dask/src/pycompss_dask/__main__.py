@@ -14,14 +14,14 @@ def worker() -> None:
 
 def run() -> None:
     command = sys.argv[1] if len(sys.argv) > 1 else ""
-    if command in ("worker", "scheduler"):
-        from . import node
-
-        status = (node.worker_main if command == "worker" else node.scheduler_main)(sys.argv[2:])
-    else:
+    if command not in ("worker", "scheduler"):
         from .launch import main
 
-        status = main()
+        # The main program's interpreter ends as Python's does: threads are waited for, atexit runs, files are closed.
+        sys.exit(main())
+    from . import node
+
+    status = (node.worker_main if command == "worker" else node.scheduler_main)(sys.argv[2:])
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads of Dask may still wait for somebody; all that had to be written is written.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import deque
 from pathlib import Path
 from typing import Any
 
-from .data import Datum, Future, Node, Tracker
+from .containers import SEQUENCES, assume, elements, rebuilt
+from .data import Datum, Future, Node, Tracker, passed
 from .definition import Definition
-from .description import DEPENDENCY, FILE, INLINE, LIST, MAPPING, NEW, TUPLE, VALUE, merge_files, pack
+from .description import DEPENDENCY, FILE, INLINE, LIST, MAPPING, NEW, SEQUENCE, VALUE, merge_files, pack
 from .errors import PyCOMPSsException
 from .graph import Graph
 from .parameters import IN, Parameter
@@ -144,8 +146,9 @@ class Arguments:
         return self._container(building, value, parameter, name, parameter.depth)
 
     def _container(self, building: Building, value: Any, parameter: Parameter, name: str, depth: int) -> Description:
+        """A collection or dictionary, followed for `depth` levels; 0: for all there are."""
         mapping = isinstance(value, dict)
-        if not mapping and not isinstance(value, (list, tuple)):
+        if not mapping and not isinstance(value, SEQUENCES):
             try:
                 value = list(value)
             except TypeError:
@@ -153,30 +156,46 @@ class Arguments:
                     f"parameter {name}: found {type(value).__name__}, expected a collection"
                 ) from None
         items = list(value.items()) if mapping else list(enumerate(value))
-        described = []
-        for key, element in items:
-            if depth > 1 and isinstance(element, (list, tuple, dict)) and self.tracker.find(element) is None:
-                description = self._container(building, element, parameter, name, depth - 1)
-            elif parameter.of_files:
-                description = self._file(building, element, parameter, name)
-            elif parameter.writes and _immutable(element) and not isinstance(value, tuple):
-                # A number cannot be followed by its identity: a future takes its place.
-                datum = Datum(next(self.numbers))
-                node = self.graph.literal(element)
-                before = building.depend(node)
-                building.replacements.append((value, key, datum))
-                description = (DEPENDENCY, before, building.write(datum, before, name))
-            else:
-                description = self._object(building, element, parameter.direction, name)
-            described.append((key, description))
+        if not parameter.writes and not parameter.of_files and all(_immutable(element) for _, element in items):
+            return self._object(building, value, parameter.direction, name)
+        described = [
+            (key, self._element(building, value, key, element, parameter, name, depth)) for key, element in items
+        ]
         if mapping:
             return (MAPPING, [(self._object(building, key, "IN", name), entry) for key, entry in described], -1)
-        return (TUPLE if isinstance(value, tuple) else LIST, [entry for _, entry in described], -1)
+        entries = [entry for _, entry in described]
+        if isinstance(value, list):
+            return (LIST, entries, -1)
+        return (SEQUENCE, (dump(type(value)), entries), -1)
+
+    def _element(
+        self, building: Building, container: Any, key: Any, element: Any, parameter: Parameter, name: str, depth: int
+    ) -> Description:
+        """What stands in a container under `key`, which is an index where it is no dictionary."""
+        if depth != 1 and self.tracker.find(element) is None and self._followed(element, depth):
+            return self._container(building, element, parameter, name, max(depth - 1, 0))
+        if parameter.of_files:
+            return self._file(building, element, parameter, name)
+        if parameter.writes and _immutable(element) and isinstance(container, (list, dict, deque)):
+            # A number cannot be followed by its identity: a future takes its place.
+            datum = Datum(next(self.numbers))
+            before = building.depend(self.graph.literal(dump(element)))
+            building.replacements.append((container, key, datum))
+            return (DEPENDENCY, before, building.write(datum, before, name))
+        return self._object(building, element, parameter.direction, name)
+
+    @staticmethod
+    def _followed(element: Any, depth: int) -> bool:
+        """Whether an element is a collection itself. One that holds numbers alone is an object like others, unless
+        the script says with Depth how far to go."""
+        if not isinstance(element, (*SEQUENCES, dict)):
+            return False
+        return depth > 1 or not all(_immutable(entry) for entry in elements(element))
 
     def _object(self, building: Building, value: Any, direction: str, name: str) -> Description:
         if _immutable(value):
             if type(value) in (str, bytes) and len(value) > INLINE:
-                return (DEPENDENCY, building.depend(self.graph.literal(value)), -1)
+                return (DEPENDENCY, building.depend(self.graph.literal(dump(value))), -1)
             return (VALUE, value, -1)
         datum = self.tracker.find(value)
         writes = direction in ("INOUT", "COMMUTATIVE")
@@ -190,11 +209,11 @@ class Arguments:
             if not writes:
                 if type(value) in (list, tuple) and any(type(element) is Future for element in value):
                     return self._container(building, value, IN, name, 1)
-                stored = dump(value)
+                stored = self._dumped(value)
                 if type(stored) is Blob and stored.nbytes > INLINE:
-                    return (DEPENDENCY, building.depend(self.graph.literal(value, stored)), -1)
+                    return (DEPENDENCY, building.depend(self.graph.literal(stored)), -1)
                 return (VALUE, stored, -1)
-            datum = Datum(next(self.numbers), 1, self.graph.literal(value))
+            datum = Datum(next(self.numbers), 1, self.graph.literal(self._dumped(value)))
             self.tracker.track(value, datum)
         node = self._current(datum, building)
         position = building.depend(node)
@@ -206,6 +225,19 @@ class Arguments:
         if direction == "IN_DELETE":
             self.tracker.forget(value)
         return (DEPENDENCY, position, building.write(datum, position, name) if writes else -1)
+
+    @staticmethod
+    def _dumped(value: Any) -> Any:
+        """What is stored for an object of the main program. A future in an attribute travels as a stand-in; raises
+        PyCOMPSsException for one in a container, whose value the task surely wants."""
+        passed.futures = []
+        stored = dump(value)
+        if passed.futures and (future := _contained(value)):
+            raise PyCOMPSsException(
+                f"{future!r} is inside an object that was passed to a task: declare the parameter COLLECTION_IN or"
+                " DICTIONARY_IN, or get the value with compss_wait_on first"
+            )
+        return stored
 
     def _file(self, building: Building, value: Any, parameter: Parameter, name: str) -> Description:
         if value is None:
@@ -244,7 +276,7 @@ class Arguments:
         datum.seen = seen(path)
         datum.is_directory = is_directory
         datum.version += 1
-        datum.node, datum.index, datum.concurrent = self.graph.literal(pack(Path(path), is_directory)), 0, []
+        datum.node, datum.index, datum.concurrent = self.graph.literal(dump(pack(Path(path), is_directory))), 0, []
         self.files[path] = datum
         return datum
 
@@ -279,38 +311,42 @@ class Arguments:
 
     def _find(self, value: Any, wanted: dict[int, tuple[Any, Datum, Node]]) -> None:
         datum = self.tracker.find(value)
-        if datum is not None:
-            if datum.node is not None:
-                wanted[id(value)] = (value, datum, self.graph.output(datum.node, datum.index))
-        elif isinstance(value, (list, tuple)):
-            for element in value:
+        if datum is None:
+            for element in elements(value):
                 self._find(element, wanted)
-        elif isinstance(value, dict):
-            for key, element in value.items():
-                self._find(key, wanted)
-                self._find(element, wanted)
+        elif datum.node is not None:
+            wanted[id(value)] = (value, datum, self.graph.output(datum.node, datum.index))
 
     def filled(self, value: Any, values: dict[int, Any]) -> Any:
         """`value` with the values in place of what was waited for; `values` are by identity."""
         if id(value) in values:
             return values[id(value)]
-        if type(value) is list:
-            return [self.filled(element, values) for element in value]
-        if type(value) is tuple:
-            return tuple(self.filled(element, values) for element in value)
-        if type(value) is dict:
-            return {self.filled(key, values): self.filled(element, values) for key, element in value.items()}
-        return value
+        return rebuilt(value, lambda element: self.filled(element, values))
 
     def synchronised(self, value: Any, datum: Datum) -> None:
         """The main program has the object's last version: what it has now is its own again."""
         if type(value) is not Future and self.tracker.find(value) is datum:
             self.tracker.forget(value)
 
+    def take_over(self, value: Any, datum: Datum, new: Any) -> Any:
+        """Make the main program's object what `new` is, where that can be; gives what has the new value."""
+        if type(value) is Future or self.tracker.find(value) is not datum or not assume(value, new):
+            return new
+        self.tracker.forget(value)
+        return value
+
     def forget(self) -> None:
         """Follow nothing any more."""
         self.tracker.known.clear()
         self.files.clear()
+
+
+def _contained(value: Any) -> Future | None:
+    """A future in a container, or in a container in it."""
+    for element in elements(value):
+        if future := element if type(element) is Future else _contained(element):
+            return future
+    return None
 
 
 def _immutable(value: Any) -> bool:

@@ -14,7 +14,7 @@ class Master(Protocol):
     def call(self, definition: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Submit one call of a task."""
 
-    def wait_on(self, *values: Any, mode: str = "rw") -> Any:
+    def wait_on(self, *values: Any, mode: str = "rw", in_place: bool = False) -> Any:
         """The values of futures."""
 
 

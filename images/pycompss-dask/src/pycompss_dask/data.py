@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Future as DaskFuture
 
-from .errors import PyCOMPSsException
+from . import wire
 
 
 class Node:
@@ -77,10 +79,22 @@ class Future:
         raise AttributeError(f"{self!r} has no attribute {name!r} yet: get its value with compss_wait_on first")
 
     def __reduce__(self) -> Any:
-        raise PyCOMPSsException(
-            f"{self!r} is inside an object that was passed to a task: declare the parameter COLLECTION_IN or"
-            " DICTIONARY_IN (with Depth), or get the value with compss_wait_on first"
-        )
+        # Inside of an object it travels as a stand-in, which the main program knows again when the object comes back.
+        passed.futures.append(self)
+        number = next(_stand_ins)
+        wire.futures[number] = self
+        return wire.future, (number, repr(self))
+
+
+class _Passed(threading.local):
+    """Futures that were pickled by this thread since it last looked."""
+
+    def __init__(self) -> None:
+        self.futures: list[Future] = []
+
+
+passed = _Passed()
+_stand_ins = itertools.count(1)
 
 
 class Tracker:

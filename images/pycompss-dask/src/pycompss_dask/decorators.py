@@ -205,8 +205,7 @@ def local(function: Function) -> Function:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if context.role == "master" and context.runtime is not None:
-            args = tuple(context.runtime.wait_on(argument) for argument in args)
-            kwargs = {name: context.runtime.wait_on(argument) for name, argument in kwargs.items()}
+            args, kwargs = context.runtime.wait_on((args, kwargs), in_place=True)
         return function(*args, **kwargs)
 
     return call

@@ -15,7 +15,7 @@ from .errors import PyCOMPSsException
 from .wire import Outcome, dump, load
 
 # A description is a tuple: what it is, its content, and the position among the outputs (-1: none).
-VALUE, DEPENDENCY, FILE, LIST, TUPLE, MAPPING, NEW = range(7)
+VALUE, DEPENDENCY, FILE, LIST, SEQUENCE, MAPPING, NEW = range(7)
 INLINE = 8 * 1024  # bytes up to which a value travels inside the call that uses it
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from . import context, wire
 from .channel import Channel
-from .description import DEPENDENCY, FILE, LIST, MAPPING, TUPLE, VALUE, pack, run_binary, unpack
+from .description import DEPENDENCY, FILE, LIST, MAPPING, SEQUENCE, VALUE, pack, run_binary, unpack
 from .errors import COMPSsException, PyCOMPSsException
 from .wire import MISSING, dump, load
 
@@ -45,7 +45,6 @@ class Application:
         if self.main is None:
             return
         name, path = self.main
-        self.main = None
         module = sys.modules.get(name)
         if module is None or getattr(module, "__file__", None) != path:
             specification = importlib.util.spec_from_file_location(name, path)
@@ -53,8 +52,14 @@ class Application:
                 raise PyCOMPSsException(f"{path} is not a Python script")
             module = importlib.util.module_from_spec(specification)
             sys.modules[name] = module
-            specification.loader.exec_module(module)
+            try:
+                specification.loader.exec_module(module)
+            except BaseException:
+                # Half a module must not be taken for the script by the next task.
+                del sys.modules[name]
+                raise
         sys.modules["__main__"] = module
+        self.main = None
 
     def function(self, reference: Any) -> Callable[..., Any]:
         if not isinstance(reference, tuple):
@@ -95,38 +100,37 @@ class Arguments:
         self.used = False
 
     def build(self, description: tuple[Any, ...]) -> Any:
+        """The argument that a description stands for."""
+        root: list[Any] = []
+        root.append(self._build(description, root, ()))
+        return root[0]
+
+    def _build(self, description: tuple[Any, ...], root: list[Any], path: tuple[Any, ...]) -> Any:
+        """What stands at `path` inside the argument, which is `root`'s only element once it is complete."""
         kind, content, output = description
         if kind == VALUE:
             return load(content)
+        if kind == FILE:
+            return self._file(content, output)
+        if kind == LIST:
+            return [self._build(element, root, (*path, place)) for place, element in enumerate(content)]
+        if kind == SEQUENCE:
+            entries = [self._build(element, root, (*path, place)) for place, element in enumerate(content[1])]
+            form = load(content[0])
+            # A named tuple takes its elements one by one.
+            return getattr(form, "_make", form)(entries)
+        if kind == MAPPING:
+            items = [(self._build(key, root, ()), element) for key, element in content]
+            return {key: self._build(element, root, (*path, key)) for key, element in items}
         if kind == DEPENDENCY:
             if content not in self.loaded:
                 self.loaded[content] = load(self.dependencies[content])
             value = self.loaded[content]
-        elif kind == FILE:
-            return self._file(content, output)
-        elif kind == LIST:
-            value = [self.build(element) for element in content]
-            for position, element in enumerate(content):
-                self._element(value, position, element)
-            return value
-        elif kind == TUPLE:
-            return tuple(self.build(element) for element in content)
-        elif kind == MAPPING:
-            value = {self.build(key): self.build(element) for key, element in content}
-            for key, (_, element) in zip(value, content, strict=True):
-                self._element(value, key, element)
-            return value
         else:
             value = self._new(load(content))
         if output >= 0:
-            self.outputs[output] = lambda: dump(value)
+            self.outputs[output] = lambda: dump(_standing(root[0], path, value))
         return value
-
-    def _element(self, container: Any, key: Any, description: tuple[Any, ...]) -> None:
-        """The output of an element is what stands at its place after the task, not the object that stood there."""
-        kind, _, output = description
-        if output >= 0 and kind not in (FILE, LIST, MAPPING):
-            self.outputs[output] = lambda: dump(container[key])
 
     @staticmethod
     def _new(kind: type) -> Any:
@@ -167,6 +171,16 @@ def returned(result: Any, count: int) -> list[Any]:
     if len(values) < count:
         raise PyCOMPSsException(f"the task returned {len(values)} values, expected {count}")
     return values
+
+
+def _standing(root: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """What stands at a place of a collection after the task; the object that stood there where the place is gone."""
+    try:
+        for key in path:
+            root = root[key]
+    except (LookupError, TypeError):
+        return value
+    return root if path else value
 
 
 class Executor:

@@ -18,7 +18,7 @@ from .data import Node
 from .description import INLINE, together
 from .errors import PyCOMPSsException
 from .ledger import PREFIX
-from .wire import MISSING, Blob, Call, dump, pick
+from .wire import Blob, Call, pick
 from .worker import execute
 
 FLUSH_SIZE = 500  # calls that go to the scheduler in one message
@@ -79,10 +79,8 @@ class Graph:
         node.number = nodes[-1].number
         return node
 
-    def literal(self, value: Any, stored: Any = MISSING) -> Node:
-        """The node of a value of the main program; equal large values are sent once."""
-        if stored is MISSING:
-            stored = dump(value)
+    def literal(self, stored: Any) -> Node:
+        """The node of a stored value of the main program; equal large values are sent once."""
         digest = b""
         if type(stored) is Blob and stored.nbytes > INLINE:
             sum_ = hashlib.blake2b(stored.head, digest_size=16)

@@ -164,6 +164,7 @@ class Application:
             )
         from distributed import Client
 
+        from .ledger import count_workers
         from .runtime import Runtime, start
 
         settings.apply()
@@ -171,18 +172,15 @@ class Application:
         self.client = self._client(Client, f"tcp://127.0.0.1:{port}", deadline)
         wanted = max(self.options.workers + local, 1)
         self.results.log("INFO", f"waiting for {wanted} workers")
-        while len(self.client.scheduler_info(n_workers=-1)["workers"]) < wanted:
-            if time.monotonic() > deadline:
-                break
+        while (present := self.client.run_on_scheduler(count_workers)) < wanted and time.monotonic() < deadline:
             time.sleep(0.1)
-        found = len(self.client.scheduler_info(n_workers=-1)["workers"])
-        if found == 0:
+        if present == 0:
             raise PyCOMPSsException(
                 f"no worker came within {self.options.worker_timeout:g} s, expected {wanted};"
                 f" workers reach the scheduler on port {port} of this machine"
             )
-        if found < wanted:
-            self.results.log("WARN", f"{found} of {wanted} workers are there; the others may come later")
+        if present < wanted:
+            self.results.log("WARN", f"{present} of {wanted} workers are there; the others may come later")
         roots = [self.script.parent, *[Path(p).resolve() for p in self.options.pythonpath.split(":") if p]]
         sources: dict[str, bytes] = {}
         for number, root in enumerate(roots):
@@ -264,6 +262,9 @@ class Application:
                 self.client.run(_application_ended)
         except Exception as error:
             print(f"runcompss: the workers' logs could not be had: {error!r}", file=sys.stderr)
+        if self.client is not None:
+            # A client whose scheduler ends before it tries to find it again, and complains.
+            self.client.close(timeout=5)
         for process in reversed(self.processes):
             process.terminate()
         for process in self.processes:

@@ -111,6 +111,11 @@ def wake(dask_scheduler: Any = None) -> None:
     dask_scheduler.compss.changed.set()
 
 
+def count_workers(dask_scheduler: Any = None) -> int:
+    """How many workers are there; asked of the scheduler itself, as what a client keeps of it is refreshed by Dask."""
+    return len(dask_scheduler.workers)
+
+
 def begin(dask_scheduler: Any = None) -> None:
     dask_scheduler.compss.begin()
 

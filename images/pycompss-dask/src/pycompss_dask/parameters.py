@@ -23,7 +23,7 @@ class Parameter:
     direction: str = "IN"
     kind: str = "object"  # object, file, directory, collection, dictionary
     stream: str = ""
-    depth: int = 1
+    depth: int = 0  # levels of a collection that are followed; 0: all
     prefix: str = ""
     of_files: bool = False
     keep_rename: bool = False

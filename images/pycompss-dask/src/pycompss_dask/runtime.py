@@ -292,8 +292,11 @@ class Runtime:
         self._wait(lambda: not group.pending)
         self.progress.waited(group)
 
-    def wait_on(self, *values: Any, mode: str = "rw") -> Any:
-        """The values of futures and of objects that tasks change, in lists, tuples and dictionaries too."""
+    def wait_on(self, *values: Any, mode: str = "rw", in_place: bool = False) -> Any:
+        """The values of futures and of objects that tasks change, in containers too.
+
+        `in_place`: the main program's objects get their values themselves, where they can.
+        """
         if mode not in ("r", "rw", "w"):
             raise PyCOMPSsException(f"compss_wait_on: mode is {mode!r}, expected 'r' or 'rw'")
         self.progress.check()
@@ -301,8 +304,10 @@ class Runtime:
             wanted = self.arguments.wanted(values)
         stored = self._gather([node for _, _, node in wanted.values()])
         values_by_id = {key: self._value(value) for key, value in zip(wanted, stored, strict=True)}
-        if mode != "r":
-            for value, datum, _ in wanted.values():
+        for key, (value, datum, _) in wanted.items():
+            if in_place:
+                values_by_id[key] = self.arguments.take_over(value, datum, values_by_id[key])
+            elif mode != "r":
                 self.arguments.synchronised(value, datum)
         if wanted:
             self.results.synchronised("sync", [datum.node.number for _, datum, _ in wanted.values() if datum.node])

@@ -12,6 +12,7 @@ import mmap
 import os
 import pickle
 import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -175,6 +176,36 @@ def _shared(buffers: list[Any]) -> tuple[int, memoryview]:
         start += _aligned(view.nbytes)
     os.ftruncate(fd, size)
     return fd, memoryview(mmap.mmap(fd, size, prot=mmap.PROT_READ))
+
+
+# In the main program: futures that travel inside of objects, by the number of their stand-ins.
+futures: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+class StandIn:
+    """A future inside of an object, seen by a task: it has no value there."""
+
+    def __init__(self, number: int, text: str) -> None:
+        self.__dict__.update(number=number, text=text)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise AttributeError(
+            f"{self.text} was passed inside of an object and has no value in the task:"
+            " pass it as a parameter, or get its value with compss_wait_on before"
+        )
+
+    def __repr__(self) -> str:
+        return str(self.text)
+
+    def __reduce__(self) -> Any:
+        return future, (self.number, self.text)
+
+
+def future(number: int, text: str) -> Any:
+    """The future of that number where it is known, else its stand-in."""
+    return futures.get(number) or StandIn(number, text)
 
 
 def dump(value: Any) -> Any:
