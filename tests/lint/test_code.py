@@ -14,10 +14,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 60
 #: What may be longer, and why. A name whose function is short again goes.
 LONGER = {
-    "images/pycompss-dask/src/pycompss_dask/results.py: graph": "to be divided",
-    "images/pycompss-dask/src/pycompss_dask/runtime.py: _received": "to be divided",
-    "images/pycompss-dask/src/pycompss_dask/runtime.py: _submit": "to be divided",
-    "images/pycompss-dask/src/pycompss_dask/worker.py: _attempts": "to be divided",
     "plugins/module_utils/application.py: follow": "to be divided",
     "plugins/module_utils/catalogue/data/compute.py: ladder": "a table of metrics",
     "plugins/module_utils/catalogue/data/network.py: direction": "a table of metrics",

@@ -27,6 +27,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     found.worker("two", "--computing_units=2", "--memory=8")
     found.connect(2)
     yield found
+    end()
     found.close()
 
 
@@ -48,10 +49,4 @@ def own_engine(cluster: Cluster, tmp_path: Path) -> Iterator[Runtime]:
     end()
     assert cluster.client is not None
     yield launch(cluster.client, tmp_path / "results")
-    end()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def finish() -> Iterator[None]:
-    yield
     end()

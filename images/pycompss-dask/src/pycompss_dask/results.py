@@ -19,6 +19,16 @@ PALETTE = [pair.split(",") for pair in COLOURS.split()]
 ATTEMPTS = ("NEW", "RESUBMITTED", "RESCHEDULED", "RESCHEDULED_RESUBMITTED")
 # The event types of COMPSs' traces: which task runs, and its number.
 TASK_EVENT, NUMBER_EVENT = 8000000, 8000002
+GRAPH_HEAD = (
+    "digraph {",
+    "  newrank=true;",
+    "  rankdir=TB;",
+    '  labeljust="l";',
+    "  compound= true;",
+    "  subgraph dependence_graph {",
+    "    ranksep=0.20;",
+    "    node[height=0.75];",
+)
 RUNNING = 1  # Paraver's state "Running"
 
 
@@ -243,51 +253,19 @@ class Results:
 
     def graph(self, only: dict[int, str] | None = None) -> str:
         """The tasks and what each waits for, as Graphviz reads it; of all tasks, or of some."""
-        lines = [
-            "digraph {",
-            "  newrank=true;",
-            "  rankdir=TB;",
-            '  labeljust="l";',
-            "  compound= true;",
-            "  subgraph dependence_graph {",
-            "    ranksep=0.20;",
-            "    node[height=0.75];",
-        ]
-        octagon = 'shape=octagon, style=filled fillcolor="{}" fontcolor="#FFFFFF"'
-        lines.append(f'Synchro0[label="main", {octagon.format("#8B0000")}];')
+        lines = [*GRAPH_HEAD, f'Synchro0[label="main", {_octagon("#8B0000")}];']
         syncs = list(self.syncs)
         written = 0
-
-        def synchronise(place: int) -> None:
-            kind, producers, _ = syncs[place]
-            name = f"Synchro{place + 1}"
-            style = " [color=grey]" if kind == "barrier" else ""
-            lines.append(f'{name}[label="{kind}", {octagon.format("#ff0000")}];')
-            lines.append(f"Synchro{place} -> {name}{style};")
-            lines.extend(f"{number} -> {name}{style};" for number in producers)
-
         # Tasks are numbered from 1 in the order in which they are noted.
         entries = list(self.tasks) if only is None else [self.tasks[number - 1] for number in only]
-        for number, name, reads, groups, sync in entries:
-            while only is None and written < sync:
-                synchronise(written)
+        for entry in entries:
+            while only is None and written < entry[-1]:
+                lines += _synchronised(written, syncs[written])
                 written += 1
-            fill, font = PALETTE[self.names[name] % len(PALETTE)]
-            for group in groups:
-                lines += [
-                    f'subgraph "clusterTasks{_quoted(group)}" {{',
-                    f'label="{_quoted(group)}";',
-                    'color="#A9A9A9";',
-                ]
-            lines.append(f'{number}[shape=circle, style=filled fillcolor="{fill}" fontcolor="{font}"];')
-            lines += ["}"] * len(groups)
-            before = [(producer, label) for producer, label in dict(reads).items() if only is None or producer in only]
-            lines += [f'{producer} -> {number} [label="{label}"];' for producer, label in before]
-            if not before:
-                lines.append(f"Synchro{sync if only is None else 0} -> {number};")
+            lines += self._drawn(entry, only)
         if only is None:
             for place in range(written, len(syncs)):
-                synchronise(place)
+                lines += _synchronised(place, syncs[place])
         lines += [
             "  }",
             "  subgraph legend {",
@@ -302,6 +280,27 @@ class Results:
             lines.append(f'<tr><td align="right">{escape(name)}</td><td bgcolor="{colour}">&nbsp;</td></tr>')
         lines += ["      <tr><td></td></tr></table>", "    >]", "  }", "}", ""]
         return "\n".join(lines)
+
+    def _drawn(
+        self, entry: tuple[int, str, list[tuple[int, str]], tuple[str, ...], int], only: dict[int, str] | None
+    ) -> list[str]:
+        """One task in its groups, and an arrow from each that it waits for."""
+        number, name, reads, groups, sync = entry
+        lines = []
+        fill, font = PALETTE[self.names[name] % len(PALETTE)]
+        for group in groups:
+            lines += [
+                f'subgraph "clusterTasks{_quoted(group)}" {{',
+                f'label="{_quoted(group)}";',
+                'color="#A9A9A9";',
+            ]
+        lines.append(f'{number}[shape=circle, style=filled fillcolor="{fill}" fontcolor="{font}"];')
+        lines += ["}"] * len(groups)
+        before = [(producer, label) for producer, label in dict(reads).items() if only is None or producer in only]
+        lines += [f'{producer} -> {number} [label="{label}"];' for producer, label in before]
+        if not before:
+            lines.append(f"Synchro{sync if only is None else 0} -> {number};")
+        return lines
 
     def write_trace(self) -> None:
         """The time line of every computing unit, for Paraver: .prv (records), .pcf (names), .row (rows)."""
@@ -358,6 +357,22 @@ class Results:
         (base / f"{self.application}_compss.row").write_text(
             "\n".join(line for kind, rows_ in parts for line in (f"LEVEL {kind} SIZE {len(rows_)}", *rows_, "")) + "\n"
         )
+
+
+def _octagon(colour: str) -> str:
+    return f'shape=octagon, style=filled fillcolor="{colour}" fontcolor="#FFFFFF"'
+
+
+def _synchronised(place: int, sync: tuple[str, list[int], int]) -> list[str]:
+    """Where the main program waits, with an arrow from each task that it waits for."""
+    kind, producers, _ = sync
+    name = f"Synchro{place + 1}"
+    style = " [color=grey]" if kind == "barrier" else ""
+    return [
+        f'{name}[label="{kind}", {_octagon("#ff0000")}];',
+        f"Synchro{place} -> {name}{style};",
+        *[f"{number} -> {name}{style};" for number in producers],
+    ]
 
 
 def _quoted(text: str) -> str:
