@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import subprocess
 import threading
 import time
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REPORT_EVERY = 10.0  # seconds
+# Go's names by the kernel's.
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class GoBuildError(Exception):
@@ -60,8 +63,14 @@ class Builder:
         return done.stdout
 
     def _content(self) -> Iterable[bytes]:
-        """What goes into every program: the toolchain, and the module's own files (its dependencies by go.sum)."""
-        yield self._go("env", "GOVERSION", "GOOS", "GOARCH").encode()
+        """What goes into every program: its platform, and the module's own files (go.mod names the toolchain).
+
+        Where nothing is to be built no Go is asked for: another machine may have built all of it.
+        """
+        machine = platform.machine()
+        yield json.dumps(
+            [self.environment.get("GOOS", "linux"), self.environment.get("GOARCH", ARCHITECTURES.get(machine, machine))]
+        ).encode()
         if self.source is None:
             return
         if not (self.source / "go.sum").is_file():

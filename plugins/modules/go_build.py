@@ -11,7 +11,8 @@ version_added: 0.1.0
 author: The continuum.edge maintainers (@continuum-edge)
 description:
   - Builds static programs from a folder with C(go.mod) and C(go.sum), or from C(path@version) packages.
-  - A program is built again only when its sources, its dependencies, its flags or the toolchain have changed.
+  - A program is built again only when its sources, its dependencies, its flags or the toolchain that C(go.mod) names
+    have changed. Where nothing is to be built, no Go is needed.
   - Dependencies are verified by the folder's C(go.sum), or by Go's checksum database where there is no folder.
 options:
   source:

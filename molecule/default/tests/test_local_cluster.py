@@ -15,6 +15,7 @@ PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 CLUSTER = PROJECT / ".local" / "molecule"
 NODES = ["molecule-1", "molecule-2", "molecule-3"]
 GATEWAY = "10.79.0.1"
+CGROUP = "/continuum-molecule.scope" if Path("/run/systemd/system").is_dir() else "/molecule"
 CONTROL_PLANE = [
     "etcd",
     "kube-apiserver",
@@ -120,21 +121,65 @@ def test_node_has_namespaces_and_a_cgroup_of_its_own(host: Host, node: str) -> N
     assert f"10.79.0.{10 + number}/24" in host.check_output(f"{inside} ip -4 -o addr show dev eth0")
     assert host.check_output(f"{inside} ls /etc/cni/net.d").split() == ["10-molecule.conflist"]
     groups = Path(f"/proc/{pid(f'{node}-kubelet')}/cgroup").read_text()
-    assert f"/molecule/{node}/system.slice/kubelet.service" in groups
+    assert f"{CGROUP}/{node}/system.slice/kubelet.service" in groups
 
 
-@pytest.mark.skipif(Path("/sys/fs/cgroup/cgroup.controllers").exists(), reason="cgroup version 2 has one hierarchy")
 @pytest.mark.parametrize("service", [f"{node}-{program}" for node in NODES for program in ON_NODES])
 def test_service_is_in_its_cgroup_of_every_hierarchy(service: str) -> None:
     """A group without processors refuses its processes, and they stay where runit was started."""
     groups = [line.split(":")[2] for line in Path(f"/proc/{pid(service)}/cgroup").read_text().splitlines()]
-    assert all(group.startswith("/molecule/molecule-") for group in groups), groups
+    assert all(group.startswith(f"{CGROUP}/molecule-") for group in groups), groups
+
+
+@pytest.mark.skipif(not Path("/sys/fs/cgroup/cgroup.controllers").exists(), reason="version 1 counts always")
+@pytest.mark.parametrize("service", [f"{node}-{program}" for node in NODES for program in ON_NODES])
+def test_what_a_service_takes_is_counted(service: str) -> None:
+    """Version 2 counts only what the groups above pass on."""
+    group = Path("/proc", str(pid(service)), "cgroup").read_text().strip().removeprefix("0::/")
+    files = {path.name for path in Path("/sys/fs/cgroup", group).iterdir()}
+    assert {"memory.current", "io.stat", "cpu.max", "pids.current"} <= files
+
+
+def test_supervisor_is_in_a_cgroup_of_the_clusters_own() -> None:
+    """That of who has made the cluster ends with his session."""
+    groups = Path("/proc", (CLUSTER / "runsvdir.pid").read_text().strip(), "cgroup").read_text().splitlines()
+    assert {line.split(":")[2] for line in groups} == {f"{CGROUP}/supervisor"}
+
+
+@pytest.mark.parametrize("package", ["containerd", "docker-registry", "etcd-server"])
+def test_a_packages_own_service_does_not_start_with_the_machine(host: Host, package: str) -> None:
+    """It is there for its program alone; one that was there before the cluster may be enabled."""
+    listed = host.check_output(f"dpkg-query --listfiles {package}").splitlines()
+    names = {Path(path).stem for path in listed if path.startswith("/etc/init.d/") or path.endswith(".service")}
+    links = [*Path("/etc").glob("rc[2-5].d/S*"), *Path("/etc/systemd/system").glob("*.wants/*.service")]
+    assert names
+    assert not {link.name.lstrip("S0123456789").removesuffix(".service") for link in links} & names
 
 
 def test_volume_has_the_size_of_its_claim(host: Host, volume: Path) -> None:
     size = int(host.check_output(f"stat -c %s {volume}.img"))
     assert size == 48 << 20
     assert int(host.check_output(f"df --output=size -B1 {volume}").split()[-1]) < size
+
+
+def test_service_answers_a_pod_on_the_node_of_its_backend(host: Host) -> None:
+    """The backend's answer must pass the node's rules, which give it the Service's address again."""
+    node = kubectl(host, "-n kube-system get pods -l k8s-app=kube-dns -o jsonpath={.items[0].spec.nodeName}")
+    overrides = json.dumps({"spec": {"nodeName": node, "terminationGracePeriodSeconds": 0}})
+    kubectl(host, f"run beside --image=registry.k8s.io/pause:3.10.1 --overrides='{overrides}'")
+    try:
+        kubectl(host, "wait pod/beside --for=condition=Ready --timeout=90s")
+        address = kubectl(host, "-n kube-system get service kube-dns -o jsonpath={.spec.clusterIP}")
+        inside = f"nsenter --mount={CLUSTER}/nodes/{node}/ns/mnt"
+        pods = host.check_output(f"{inside} ls /run/netns").split()
+        call = f"timeout 2 bash -c ': <> /dev/tcp/{address}/53'"
+        lost = [
+            pod for pod in pods for _ in range(10) if host.run(f"{inside} nsenter --net=/run/netns/{pod} {call}").rc
+        ]
+        assert len(pods) >= 2
+        assert not lost, f"{len(lost)} of {10 * len(pods)} connections"
+    finally:
+        kubectl(host, "delete pod/beside")
 
 
 def test_volume_is_full_when_it_is_full(host: Host, volume: Path) -> None:
@@ -169,7 +214,7 @@ def kill_everything(host: Host) -> None:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             supervised = str((process / "cwd").readlink()).startswith(f"{CLUSTER}/service/")
-            member = "/molecule/" in (process / "cgroup").read_text()
+            member = f"{CGROUP}/" in (process / "cgroup").read_text()
         except OSError:
             continue  # it has ended
         if supervised or member:
