@@ -2,16 +2,19 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 inventory ?= inventories/local
 
-.PHONY: help up test lint bench down
+.PHONY: help up test test-all lint bench down
 
 help:  ## Show these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 up:  ## Make the cluster on this machine, install everything on it, and run an application (as root)
 	./bootstrap --local-cluster && ansible-playbook $(addprefix playbooks/,local_cluster.yml site.yml run.yml) -i $(inventory)
 
-test:  ## Run every test: linters, unit, property, rule and chart tests, then the cluster's (as root)
+test:  ## Run the linters, every test without a cluster, and the scenarios on one; its last lines say what is left out (as root)
 	./bootstrap --dev --local-cluster && tests/run
+
+test-all:  ## The same, and the tests that put load on the cluster or take nodes away: tests/live, tests/compss (as root)
+	./bootstrap --dev --local-cluster && tests/run --all
 
 lint:  ## Run every linter
 	./bootstrap --dev && tests/run lint

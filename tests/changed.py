@@ -1,0 +1,131 @@
+"""Names what of the tests a change touches: one line for each stage of tests/run, with the tests or scenarios of it.
+
+`python tests/changed.py [BASE]`: all that differs from where this branch left BASE (main), committed or not.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+EVERYTHING = "*"
+SITE = "check monitoring upgrade edge airgap"
+#: Files, the tests without a cluster that they touch, and the scenarios. A file takes every row that it fits.
+TOUCHES = (
+    ("apps/*", "tests/pycompss/test_apps.py", "compss"),
+    ("bench/*", "tests/bench", ""),
+    ("charts/compss/*", "tests/charts tests/compss tests/dashboards", "compss"),
+    ("charts/docs.py", "tests/charts", ""),
+    ("charts/edge-monitoring/*", "tests/charts tests/rules tests/gitops", SITE),
+    ("charts/grafana-dashboards/*", "tests/charts tests/dashboards tests/gitops", "monitoring"),
+    ("charts/metrics-server/*", "tests/charts tests/gitops", "monitoring airgap"),
+    ("dashboards/*", "tests/dashboards", "monitoring"),
+    ("docs/benchmarks.*", "tests/bench", ""),
+    ("docs/*.md", "tests/unit tests/dashboards", ""),
+    ("images/components/*", "", EVERYTHING),
+    ("images/kubernetes/*", "", EVERYTHING),
+    ("images/compss-monitoring/*", "tests/compss", "compss"),
+    ("images/pycompss-dask/*", "tests/pycompss tests/compss tests/bench", "compss"),
+    ("inventories/*", "tests/gitops tests/sites", SITE),
+    ("molecule/airgap/*", "", "airgap"),
+    ("molecule/check/*", "", "check"),
+    ("molecule/compss/*", "", "compss"),
+    ("molecule/default/*", "", "default"),
+    ("molecule/edge/*", "", "edge"),
+    ("molecule/monitoring/*", "", "monitoring"),
+    ("molecule/operator/*", "", "operator"),
+    ("molecule/release/*", "", "release"),
+    ("molecule/upgrade/*", "", "upgrade"),
+    ("molecule/*.yml", "", EVERYTHING),
+    ("playbooks/backup.yml", "", "upgrade"),
+    ("playbooks/restore.yml", "", "upgrade"),
+    ("playbooks/build_image.yml", "", "compss"),
+    ("playbooks/bundle.yml", "tests/unit", "airgap"),
+    ("playbooks/gitops.yml", "tests/gitops", ""),
+    ("playbooks/kind.yml", "tests/sites", ""),
+    ("playbooks/minikube.yml", "tests/sites", ""),
+    ("playbooks/local_cluster.yml", "", EVERYTHING),
+    ("playbooks/remove.yml", "", SITE),
+    ("playbooks/run.yml", "tests/charts tests/unit", "compss"),
+    ("playbooks/site.yml", "tests/gitops", SITE),
+    ("playbooks/upgrade.yml", "", "upgrade"),
+    ("playbooks/verify.yml", "", "monitoring edge"),
+    (
+        "plugins/*",
+        "tests/unit tests/rules tests/gitops tests/charts tests/dashboards tests/property",
+        "release check monitoring",
+    ),
+    ("plugins/*/application.py", "", "compss"),
+    ("plugins/*/volume.py", "", "upgrade"),
+    ("plugins/*/bundle*.py", "", "airgap"),
+    ("plugins/*/nodes.py", "", "edge"),
+    ("roles/*", "tests/unit", ""),
+    ("roles/build_image/*", "", "compss"),
+    ("roles/bundle/*", "", "airgap"),
+    ("roles/common/*", "", SITE),
+    ("roles/compss/*", "tests/charts tests/compss", "compss"),
+    ("roles/control_host/*", "", "edge"),
+    ("roles/gitops/*", "tests/gitops", ""),
+    ("roles/grafana/*", "tests/dashboards tests/gitops", "monitoring upgrade"),
+    ("roles/helm/*", "", "check airgap edge"),
+    ("roles/kind/*", "tests/sites", ""),
+    ("roles/local_cluster/*", "tests/lint", EVERYTHING),
+    ("roles/metrics_server/*", "tests/gitops", "monitoring"),
+    ("roles/minikube/*", "tests/sites", ""),
+    ("roles/node/*", "", "edge"),
+    ("roles/prometheus/*", "tests/rules tests/gitops tests/charts", SITE),
+    ("tests/bench/*", "tests/bench", ""),
+    ("tests/charts/*", "tests/charts", ""),
+    ("tests/compss/*", "tests/compss", ""),
+    ("tests/dashboards/*", "tests/dashboards", ""),
+    ("tests/gitops/*", "tests/gitops", ""),
+    ("tests/pycompss/*", "tests/pycompss", ""),
+    ("tests/property/*", "tests/property", ""),
+    ("tests/rules/*", "tests/rules", ""),
+    ("tests/sites/*", "tests/sites", ""),
+    ("tests/unit/*", "tests/unit", ""),
+    ("tests/tools.py", EVERYTHING, ""),
+    ("pyproject.toml", EVERYTHING, ""),
+    ("requirements*.txt", EVERYTHING, EVERYTHING),
+    ("collections/*", EVERYTHING, EVERYTHING),
+    ("bootstrap", "", "default"),
+)
+#: What only the linters see, which every run has: texts, settings of tools, and what needs a cluster of its own.
+ONLY_LINTED = (
+    *("*.md", "LICENSE", "Makefile", "galaxy.yml", "ansible.cfg", "meta/*", "changelogs/*", ".ci/*", ".config/*", ".*"),
+    *("tests/lint/*", "tests/live/*", "tests/run", "tests/*.py", "tests/sanity/*"),
+)
+
+
+def touched(files: Iterable[str]) -> dict[str, list[str]]:
+    """By stage, what runs of it; an empty list where all of it does."""
+    rows = [row for file in files for row in TOUCHES if fnmatchcase(file, row[0])]
+    stages = {}
+    for stage, column in (("unit", 1), ("cluster", 2)):
+        names = sorted({name for row in rows for name in row[column].split()})
+        if names:
+            stages[stage] = [] if EVERYTHING in names else names
+    if any(
+        file.startswith(("plugins/", "roles/", "playbooks/", "meta/", "tests/sanity/", "galaxy.yml")) for file in files
+    ):
+        stages["sanity"] = []
+    return stages
+
+
+def changed(base: str) -> list[str]:
+    def git(*command: str) -> list[str]:
+        return subprocess.run(
+            ["git", *command], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+
+    (start,) = git("merge-base", base, "HEAD")
+    return sorted({*git("diff", "--name-only", start), *git("ls-files", "--others", "--exclude-standard")})
+
+
+if __name__ == "__main__":
+    for stage, names in touched(changed(sys.argv[1] if len(sys.argv) > 1 else "main")).items():
+        print(stage, *names)
