@@ -1,5 +1,29 @@
+{{/* Every template begins with it: a key that `null` has taken away is there again, a block of free keys as an empty one. */}}
+{{- define "em.prepare" -}}
+{{- include "em.complete" (list .Values (include "edge-monitoring.defaults" . | fromYaml)) -}}
+{{- end -}}
+
+{{/* Takes (list mapping defaults). */}}
+{{- define "em.complete" -}}
+{{- $mapping := first . -}}
+{{- range $key, $default := last . -}}
+{{- $value := get $mapping $key -}}
+{{- if or (not (hasKey $mapping $key)) (kindIs "invalid" $value) -}}
+{{- $_ := set $mapping $key $default -}}
+{{- else if and (kindIs "map" $value) (kindIs "map" $default) -}}
+{{- include "em.complete" (list $value $default) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A Service's name begins with a letter. Two names that differ stay two where they are shortened. */}}
 {{- define "em.fullname" -}}
-{{- .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- $name := .Values.fullnameOverride | default .Release.Name -}}
+{{- if regexMatch "^[^a-z]" $name -}}{{- $name = printf "em-%s" $name -}}{{- end -}}
+{{- if gt (len $name) 40 -}}
+{{- $name = printf "%s-%s" ($name | trunc 33 | trimSuffix "-") (sha256sum $name | trunc 6) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{/* Name of a component's objects. Takes (list $ "component"). */}}
@@ -9,23 +33,22 @@
 
 {{- define "em.selector" -}}
 app.kubernetes.io/name: {{ (first .).Chart.Name }}
-app.kubernetes.io/instance: {{ (first .).Release.Name }}
+app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}
 app.kubernetes.io/component: {{ last . }}
 {{- end -}}
 
+{{/* The chart's own labels stay: selectors look for them. */}}
 {{- define "em.labels" -}}
 {{- $root := first . -}}
-{{ include "em.selector" . }}
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
-{{- with $root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $labels := include "em.selector" . | fromYaml -}}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service -}}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") -}}
+{{- toYaml (mergeOverwrite (deepCopy $root.Values.commonLabels) $labels) -}}
 {{- end -}}
 
 {{- define "em.metadata" -}}
 name: {{ include "em.name" . }}
-namespace: {{ (first .).Release.Namespace }}
+namespace: {{ (first .).Release.Namespace | quote }}
 labels:
   {{- include "em.labels" . | nindent 2 }}
 {{- end -}}
@@ -50,7 +73,7 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: {{ include "em.name" . }}
-    namespace: {{ (first .).Release.Namespace }}
+    namespace: {{ (first .).Release.Namespace | quote }}
 {{- end -}}
 
 {{/* Only pods that talk to the API get a token, and they ask for it themselves. */}}
@@ -214,7 +237,10 @@ prometheus.yml: |-
     {{- end }}
     evaluation_interval: {{ .Values.scrape.interval }}
     external_labels:
-      {{- merge (dict "cluster" .Values.cluster) .Values.prometheus.externalLabels | toYaml | nindent 6 }}
+      {{- range $name, $value := merge (dict "cluster" .Values.cluster) .Values.prometheus.externalLabels }}
+      {{- /* Prometheus expands $ here, too. */}}
+      {{ $name }}: {{ $value | replace "$" "$$" | quote }}
+      {{- end }}
   {{- if not .Values.prometheus.agent }}
   rule_files:
     - /etc/prometheus/rules/*.yml

@@ -115,6 +115,8 @@ relabel_configs:
 - {action: keep, source_labels: [{{ $annotation }}scrape], regex: "true"}
 - {source_labels: [{{ $annotation }}scheme], regex: "(https?)", target_label: __scheme__}
 - {source_labels: [{{ $annotation }}path], regex: (.+), target_label: __metrics_path__}
+# A pod that declares no port has a bare address: an IPv6 one needs its brackets before a port can follow.
+- {source_labels: [__address__], regex: '([0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*)', target_label: __address__, replacement: '[$1]'}
 - {source_labels: [__address__, {{ $annotation }}port], regex: '(.+?)(?::\d+)?;(\d+)', target_label: __address__, replacement: '$1:$2'}
 - {action: labelmap, regex: {{ $annotation }}param_(.+), replacement: __param_$1}
 - {source_labels: [__meta_kubernetes_namespace], target_label: namespace}
@@ -133,7 +135,8 @@ relabel_configs:
 {{/* All scrape configs: every target says which cluster it is in, and series that nobody reads are not stored. */}}
 {{- define "em.scrapeConfigs" -}}
 {{- $root := . -}}
-{{- $cluster := dict "target_label" "cluster" "replacement" .Values.cluster -}}
+{{- /* Prometheus expands $ in a replacement; $$ is one. */ -}}
+{{- $cluster := dict "target_label" "cluster" "replacement" (replace "$" "$$" .Values.cluster) -}}
 {{- $configs := list -}}
 {{- $jobs := include "em.jobs" . | fromYaml -}}
 {{- with $jobs.Error -}}{{- fail (printf "%s\n%s" . (include "em.jobs" $root)) -}}{{- end -}}

@@ -1,24 +1,47 @@
+{{/* Every template begins with it: a key that `null` has taken away is there again, a block of free keys as an empty one. */}}
+{{- define "ms.prepare" -}}
+{{- include "ms.complete" (list .Values (include "metrics-server.defaults" . | fromYaml)) -}}
+{{- end -}}
+
+{{/* Takes (list mapping defaults). */}}
+{{- define "ms.complete" -}}
+{{- $mapping := first . -}}
+{{- range $key, $default := last . -}}
+{{- $value := get $mapping $key -}}
+{{- if or (not (hasKey $mapping $key)) (kindIs "invalid" $value) -}}
+{{- $_ := set $mapping $key $default -}}
+{{- else if and (kindIs "map" $value) (kindIs "map" $default) -}}
+{{- include "ms.complete" (list $value $default) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A Service's name begins with a letter. Two names that differ stay two where they are shortened. */}}
 {{- define "ms.name" -}}
-{{- .Values.fullnameOverride | default .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- $name := .Values.fullnameOverride | default .Release.Name -}}
+{{- if regexMatch "^[^a-z]" $name -}}{{- $name = printf "ms-%s" $name -}}{{- end -}}
+{{- if gt (len $name) 50 -}}
+{{- $name = printf "%s-%s" ($name | trunc 43 | trimSuffix "-") (sha256sum $name | trunc 6) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{- define "ms.selector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
+{{/* The chart's own labels stay: selectors look for them. */}}
 {{- define "ms.labels" -}}
-{{ include "ms.selector" . }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $labels := include "ms.selector" . | fromYaml -}}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") -}}
+{{- toYaml (mergeOverwrite (deepCopy .Values.commonLabels) $labels) -}}
 {{- end -}}
 
 {{- define "ms.metadata" -}}
-name: {{ include "ms.name" . }}
-namespace: {{ .Release.Namespace }}
+name: {{ include "ms.name" . | quote }}
+namespace: {{ .Release.Namespace | quote }}
 labels:
   {{- include "ms.labels" . | nindent 2 }}
 {{- end -}}
@@ -31,6 +54,6 @@ roleRef:
   name: {{ index . 2 }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "ms.name" (first .) }}
-    namespace: {{ (first .).Release.Namespace }}
+    name: {{ include "ms.name" (first .) | quote }}
+    namespace: {{ (first .).Release.Namespace | quote }}
 {{- end -}}
