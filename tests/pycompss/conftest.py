@@ -32,6 +32,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture
+def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A scheduler of the test's own, to which it adds workers."""
+    end()
+    found = Cluster(tmp_path)
+    found.scheduler()
+    yield found
+    end()
+    found.close()
+
+
+@pytest.fixture
 def engine(cluster: Cluster) -> Iterator[Runtime]:
     """The running engine; a new one where the test before ended the old one."""
     if context.runtime is None:

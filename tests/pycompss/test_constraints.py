@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -10,7 +11,8 @@ from faulty import sleeps
 from pycompss.api.api import compss_barrier, compss_get_number_of_resources, compss_wait_on
 from pycompss.api.constraint import constraint
 from pycompss.api.task import task
-from pycompss_dask.decorators import machine
+from pycompss_dask.errors import TaskFailed
+from pycompss_dask.resources import machine
 from pycompss_dask.runtime import Runtime
 from support import Cluster, Events
 from tools import eventually
@@ -101,6 +103,64 @@ def test_task_that_no_worker_can_run_waits_for_one_that_can(own_engine: Runtime,
     assert compss_wait_on(value) == 0.01
     cluster.kill("late")
     eventually(lambda: compss_get_number_of_resources() == 2, 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("memory_type", "DRAM"),
+        ("storage_size", "1"),
+        ("storage_type", "SSD"),
+        ("storage_bw", "10"),
+        ("processor_name", "MainProcessor"),
+        ("host_queues", "sequential"),
+        ("operating_system_distribution", "debian"),
+    ],
+)
+def test_property_that_no_worker_declares_excludes_none(engine: Runtime, name: str, value: str) -> None:
+    values = [nap(**{name: value})(0.01) for _ in range(3)]
+    later = [nap(**{name: f"{value}0"})(0.01) for _ in range(3)]
+    assert compss_wait_on(values + later) == [0.01] * 6
+
+
+def test_property_that_a_worker_declares_excludes_it(own_engine: Runtime, cluster: Cluster) -> None:
+    cluster.worker("late", "--computing_units=1", "--resources=storage_type=hdd")
+    eventually(lambda: compss_get_number_of_resources() == 3, 20)
+    slow, fast = nap(storage_type="HDD"), nap(storage_type="SSD")
+    compss_wait_on([fast(0.01) for _ in range(20)] + [slow(0.01)])
+    compss_barrier()
+    assert "late" not in {worker for worker, _, _, _, _, number in own_engine.results.spans if number <= 20}
+    cluster.kill("late")
+    eventually(lambda: compss_get_number_of_resources() == 2, 20)
+
+
+def test_worker_that_comes_late_is_taken_for_what_it_does_not_declare(own_engine: Runtime, cluster: Cluster) -> None:
+    """It also offers several of one kind."""
+    value = nap(app_software="numpy,scipy", memory_type="DRAM")(0.01)
+    assert compss_wait_on(nap(memory_type="DRAM")(0.01)) == 0.01
+    cluster.worker("late", "--computing_units=1", "--resources=software=numpy,software=scipy")
+    assert compss_wait_on(value) == 0.01
+    cluster.kill("late")
+    eventually(lambda: compss_get_number_of_resources() == 2, 20)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "lacking"),
+    [
+        ({"memory_size": 100000}, "100000 memory, at most 8"),
+        ({"computing_units": 8}, "8 units, at most 2"),
+        ({"app_software": "nowhere"}, "software nowhere"),
+        ({"app_software": "blas", "memory_size": 6}, "6 memory, at most 8; software blas"),
+    ],
+)
+def test_task_that_no_worker_can_ever_run_ends_the_application(
+    own_engine: Runtime, constraints: dict[str, Any], lacking: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own_engine.blocked_timeout = 6
+    value = nap(**constraints)(0.01)
+    with pytest.raises(TaskFailed, match=rf"task 1 \(napping\) asks for what no worker has: {re.escape(lacking)}"):
+        compss_wait_on(value)
+    assert f"WARNING: task 1 (napping) asks for what no worker has: {lacking}" in capfd.readouterr().err
 
 
 def test_priority_goes_first(own_engine: Runtime) -> None:

@@ -7,28 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import faulty
 import numpy as np
-import pytest
 from pycompss.api.api import compss_barrier, compss_wait_on
 from pycompss_dask.runtime import Runtime
 from support import ENVIRONMENT, Cluster, Events, end, launch
 from tools import eventually, free_port
 
 import programs
-
-
-@pytest.fixture
-def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
-    end()
-    found = Cluster(tmp_path)
-    found.scheduler()
-    yield found
-    end()
-    found.close()
 
 
 def started(cluster: Cluster, folder: Path, *workers: str) -> Runtime:

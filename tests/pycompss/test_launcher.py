@@ -333,3 +333,54 @@ def test_workers_are_counted_by_the_scheduler(script: Path, tmp_path: Path) -> N
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout == "result 11 \n"
+
+
+STOPPED = """
+import sys
+import time
+from pycompss.api.api import compss_set_wall_clock, compss_stop, compss_wait_on
+from pycompss.api.task import task
+
+
+@task(returns=1)
+def wait(seconds):
+    time.sleep(seconds)
+    return 1
+
+
+@task(returns=1, priority=True, on_failure="FAIL")
+def fail():
+    raise ValueError("at once")
+
+
+if __name__ == "__main__":
+    compss_wait_on(wait(0))
+    calls = [wait(3 if sys.argv[1] == "fail" else 30) for _ in range(50)]
+    time.sleep(1)
+    if sys.argv[1] == "stop":
+        compss_stop(1)
+    elif sys.argv[1] == "wall clock":
+        compss_set_wall_clock(1)
+    else:
+        fail()
+    compss_wait_on(calls)
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "canceled"),
+    [("stop", "50 CANCELED, 1 COMPLETED"), ("wall clock", "50 CANCELED, 1 COMPLETED"), ("fail", "1 FAILED")],
+)
+def test_each_task_has_an_end(tmp_path: Path, end: str, canceled: str) -> None:
+    (tmp_path / "stopped.py").write_text(STOPPED)
+    options = (f"--log_dir={tmp_path}/logs", "--computing_units=2")
+    ended = runcompss(*options, str(tmp_path / "stopped.py"), end)
+    assert ended.returncode == 1
+    folder = tmp_path / "logs" / "stopped.py_01"
+    counts = (folder / "runtime.log").read_text().splitlines()[-1]
+    assert canceled in counts
+    assert sum(int(count) for count in re.findall(r"(\d+) [A-Z]+", counts.partition("stopped.py: ")[2])) >= 51
+    state = ET.parse(folder / "monitor" / "COMPSs_state.xml").getroot()
+    assert state.findtext("TasksInfo/Application/InProgress") == "0"
+    # Those that never started left no logs.
+    assert len(list((folder / "jobs").glob("*.out"))) < 25

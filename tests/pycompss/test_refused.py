@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 import pytest
+from pycompss.api.api import compss_wait_on
 from pycompss.api.binary import binary
 from pycompss.api.constraint import constraint
 from pycompss.api.IO import IO
@@ -13,8 +14,8 @@ from pycompss.api.on_failure import on_failure
 from pycompss.api.parameter import *  # noqa: F403
 from pycompss.api.reduction import reduction
 from pycompss.api.task import task
-from pycompss_dask.decorators import machine
 from pycompss_dask.errors import NotSupported, PyCOMPSsException
+from pycompss_dask.resources import machine
 from pycompss_dask.runtime import Runtime
 
 # ruff: noqa: F405
@@ -96,10 +97,8 @@ def test_method_kind_below_task(kind: Any) -> None:
     ("decorator", "message"),
     [
         (constraint(memory_colour="red"), "constraint memory_colour is not available"),
-        (constraint(is_local=True), "is_local=True is not available"),
         (constraint(is_local="yes"), "expected a boolean"),
-        (constraint(wall_clock_limit=5), "wall_clock_limit is not available"),
-        (constraint(processors=[{"processorType": "CPU", "speed": 1}]), "speed"),
+        (constraint(processors=[{"processorType": "CPU", "colour": 1}]), "colour"),
         (on_failure(management="MAYBE"), "expected one of RETRY"),
     ],
 )
@@ -179,3 +178,26 @@ def test_architectures_have_one_name(value: str) -> None:
     (name,) = call.__compss__.constraints.resources
     assert name in ("architecture=arm64", "architecture=amd64")
     assert machine() in ("arm64", "amd64")
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        {"processor_speed": "2.0"},
+        {"processor_property_name": "x", "processor_property_value": "y"},
+        {"processor_internal_memory_size": "1"},
+        {"operating_system_version": "10"},
+        {"wall_clock_limit": "10"},
+        {"is_local": True},
+        {"processors": [{"processorType": "CPU", "computingUnits": "1", "speed": "1.0", "name": "MainProcessor"}]},
+    ],
+    ids=lambda constraints: next(iter(constraints)),
+)
+def test_constraint_that_changes_nothing_is_taken(engine: Runtime, constraints: dict[str, Any]) -> None:
+    call = constraint(**constraints)(task(returns=1)(function))
+    assert compss_wait_on(call(1)) == (1, 1)
+
+
+def test_constraint_of_an_expression() -> None:
+    call = constraint(computing_units="max(int((a * 2) / b), -1)")(task()(function))
+    assert call.__compss__.needs({"a": 5, "b": 4}) == (2, {})

@@ -182,6 +182,12 @@ def nap(path, number):
     return number
 
 
+@task(returns=1)
+def takes_memory(path, size):
+    note(path)
+    return len(b"x" * (size << 20))
+
+
 @binary(binary="echo", working_dir="/tmp")
 @task(result={Type: FILE_OUT_STDOUT})
 def echo(text, result):

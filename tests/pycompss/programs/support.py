@@ -34,10 +34,10 @@ class Cluster:
         self.client: Client | None = None
         settings.apply()
 
-    def run(self, name: str, *arguments: str) -> None:
+    def run(self, name: str, *arguments: str, prefix: tuple[str, ...] = ()) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "pycompss_dask", *arguments],
+                [*prefix, sys.executable, "-m", "pycompss_dask", *arguments],
                 env={**ENVIRONMENT, "COMPSS_PARENT": str(os.getpid())},
                 stdout=log,
                 stderr=log,
@@ -46,8 +46,8 @@ class Cluster:
     def scheduler(self) -> None:
         self.run("scheduler", "scheduler", f"--port={self.port}", "--host=127.0.0.1")
 
-    def worker(self, name: str, *arguments: str) -> None:
-        self.run(name, "worker", f"127.0.0.1:{self.port}", f"--name={name}", *arguments)
+    def worker(self, name: str, *arguments: str, prefix: tuple[str, ...] = ()) -> None:
+        self.run(name, "worker", f"127.0.0.1:{self.port}", f"--name={name}", *arguments, prefix=prefix)
 
     def connect(self, workers: int) -> Client:
         def connected() -> bool:

@@ -3,62 +3,20 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from . import context
-from .definition import checked_on_failure, definition_of
+from .definition import Definition, checked_on_failure, definition_of
 from .errors import PyCOMPSsException, unsupported
+from .resources import CONSTRAINTS, LEGACY, UNASSIGNED, architecture
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
-# COMPSs' names of constraints and the workers' resources that they ask for. True: an amount; False: a property,
-# which a worker offers under "<resource>=<value>".
-CONSTRAINTS: dict[str, tuple[str, bool]] = {
-    "memory_size": ("memory", True),
-    "storage_size": ("storage", True),
-    "storage_bw": ("storage_bw", True),
-    "memory_type": ("memory_type", False),
-    "storage_type": ("storage_type", False),
-    "processor_architecture": ("architecture", False),
-    "processor_name": ("processor", False),
-    "processor_type": ("processor_type", False),
-    "operating_system_type": ("os", False),
-    "operating_system_distribution": ("os_distribution", False),
-    "app_software": ("software", False),
-    "host_queues": ("queue", False),
-}
-LEGACY = {
-    "computingUnits": "computing_units",
-    "ComputingUnits": "computing_units",
-    "memorySize": "memory_size",
-    "MemorySize": "memory_size",
-    "memoryType": "memory_type",
-    "storageSize": "storage_size",
-    "storageBW": "storage_bw",
-    "storageType": "storage_type",
-    "processorArchitecture": "processor_architecture",
-    "ProcessorArchitecture": "processor_architecture",
-    "processorName": "processor_name",
-    "processorType": "processor_type",
-    "operatingSystemType": "operating_system_type",
-    "operatingSystemDistribution": "operating_system_distribution",
-    "appSoftware": "app_software",
-    "hostQueues": "host_queues",
-}
-UNASSIGNED = ("[unassigned]", "", None)
-
-
-def machine() -> str:
-    """The architecture of this machine, under the name that COMPSs and Kubernetes use."""
-    return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-
-
-def architecture(value: str) -> str:
-    return {"x86_64": "amd64", "aarch64": "arm64"}.get(value, value)
+# Constraints that change nothing here.
+WITHOUT_EFFECT = ("is_local", "wall_clock_limit")
 
 
 def constraint(**arguments: Any) -> Decorator:
@@ -69,36 +27,36 @@ def constraint(**arguments: Any) -> Decorator:
         where = f"@constraint of {definition.name}"
         for given, value in arguments.items():
             name = LEGACY.get(given, given)
+            if name == "is_local" and not isinstance(value, bool):
+                raise PyCOMPSsException(f"{where}: is_local is {value!r}, expected a boolean")
             if name == "computing_units":
                 definition.constraints.units = value
             elif name == "processors":
                 _processors(definition, value, where)
-            elif name == "is_local":
-                if not isinstance(value, bool):
-                    raise PyCOMPSsException(f"{where}: is_local is {value!r}, expected a boolean")
-                if value:
-                    raise unsupported("is_local=True", where)
             elif name in CONSTRAINTS:
-                resource, is_amount = CONSTRAINTS[name]
-                if value in UNASSIGNED:
-                    continue
-                if is_amount:
-                    definition.constraints.resources[resource] = value
-                elif resource == "processor_type" and str(value).upper() == "CPU":
-                    continue
-                else:
-                    values = str(value).split(",") if resource in ("software", "queue") else [str(value)]
-                    for entry in values:
-                        text = architecture(entry.strip()) if resource == "architecture" else entry.strip()
-                        definition.constraints.resources[f"{resource}={text.lower()}"] = 1
-            else:
+                _constrain(definition, name, value)
+            elif name not in WITHOUT_EFFECT:
                 raise unsupported(f"constraint {given}", where)
         return function
 
     return decorate
 
 
-def _processors(definition: Any, value: Any, where: str) -> None:
+def _constrain(definition: Definition, name: str, value: Any) -> None:
+    """Note one constraint as the resources that it asks for."""
+    resource, is_amount = CONSTRAINTS[name]
+    if value in UNASSIGNED or (name == "processor_type" and str(value).upper() == "CPU"):
+        return
+    if is_amount:
+        definition.constraints.resources[resource] = value
+        return
+    values = str(value).split(",") if resource in ("software", "queue") else [str(value)]
+    for entry in values:
+        text = architecture(entry.strip()) if resource == "architecture" else entry.strip()
+        definition.constraints.resources[f"{resource}={text.lower()}"] = 1
+
+
+def _processors(definition: Definition, value: Any, where: str) -> None:
     for processor in value:
         entry = {LEGACY.get(name, name): content for name, content in processor.items()}
         kind = str(entry.pop("processor_type", "CPU")).lower()
@@ -107,11 +65,11 @@ def _processors(definition: Any, value: Any, where: str) -> None:
             definition.constraints.units = units
         else:
             definition.constraints.resources[kind] = units
-        for name, content in entry.items():
-            if name not in ("processor_architecture", "processor_name"):
-                raise unsupported(f"constraint processors: {name}", where)
-            text = architecture(str(content)) if name == "processor_architecture" else str(content)
-            definition.constraints.resources[f"{CONSTRAINTS[name][0]}={text.lower()}"] = 1
+        for given, content in entry.items():
+            name = given if given.startswith("processor_") else f"processor_{given}"
+            if name not in CONSTRAINTS:
+                raise unsupported(f"constraint processors: {given}", where)
+            _constrain(definition, name, content)
 
 
 def binary(**arguments: Any) -> Decorator:

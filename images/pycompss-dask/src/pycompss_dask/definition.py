@@ -221,7 +221,7 @@ class Definition:
 
 
 def arithmetic(node: ast.expr, names: dict[str, Any]) -> Any:
-    """The value of an expression of names, numbers and + - * / // %."""
+    """The value of an expression of names, numbers, + - * / // % and simple functions of them."""
     operators: dict[type, Callable[[Any, Any], Any]] = {
         ast.Add: lambda a, b: a + b,
         ast.Sub: lambda a, b: a - b,
@@ -234,6 +234,12 @@ def arithmetic(node: ast.expr, names: dict[str, Any]) -> Any:
         return node.value
     if isinstance(node, ast.Name):
         return names[node.id]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -arithmetic(node.operand, names)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        function = {each.__name__: each for each in (int, float, round, abs, min, max)}.get(node.func.id)
+        if function is not None:
+            return function(*[arithmetic(argument, names) for argument in node.args])
     if isinstance(node, ast.BinOp) and type(node.op) in operators:
         return operators[type(node.op)](arithmetic(node.left, names), arithmetic(node.right, names))
     raise PyCOMPSsException(f"{ast.unparse(node)} is not an arithmetic expression")

@@ -56,6 +56,12 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "--worker_timeout", type=float, default=300, help="seconds to wait for the first worker at most"
     )
     parser.add_argument(
+        "--blocked_timeout",
+        type=float,
+        default=45,
+        help="seconds that a task may ask for what no worker has",
+    )
+    parser.add_argument(
         "--local_workers", type=int, help="start this many workers here (default: 1 where --workers is 0)"
     )
     parser.add_argument("--computing_units", type=int, default=os.cpu_count() or 1, help="of each local worker")
@@ -196,6 +202,8 @@ class Application:
                 source_paths=[f"path{number}" for number in range(len(roots))],
                 paths=[],
                 on_fatal=self.fatal,
+                expected=wanted,
+                blocked_timeout=self.options.blocked_timeout,
             )
         )
         self.sink.send([{"event": "run", "state": "started", "application": self.script.name, "time": time.time()}])

@@ -9,8 +9,12 @@ from typing import Any
 
 from distributed import Scheduler
 from distributed.diagnostics.plugin import SchedulerPlugin
+from tornado.ioloop import PeriodicCallback
+
+from .resources import LARGE, undeclared
 
 PREFIX = "compss-"
+BLOCKED = 5.0  # seconds after which the master is told that a task finds no worker
 GATHER_DELAY = 0.005  # seconds in which records gather before the master is told
 
 
@@ -20,6 +24,10 @@ class Ledger(SchedulerPlugin):
 
     async def start(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
+        #: Kinds of resources that each worker declared when it came, by address.
+        self.declared: dict[str, list[str]] = {}
+        #: Properties that a worker offers if it declares nothing of their kind.
+        self.open: set[str] = set()
         #: What the master has not been told.
         self.records: list[dict[str, Any]] = []
         #: Set when there are records.
@@ -32,6 +40,8 @@ class Ledger(SchedulerPlugin):
         self.failures: dict[Any, list[Any]] = {}
         scheduler.handlers["compss_failed"] = self.failed
         scheduler.compss = self  # type: ignore[attr-defined]
+        self.watch = PeriodicCallback(self.tell_of_blocked, BLOCKED * 1000)
+        self.watch.start()
 
     def begin(self) -> None:
         """Forget what an earlier application left, and tell the new one of the workers that are there."""
@@ -77,6 +87,41 @@ class Ledger(SchedulerPlugin):
             state.loose_restrictions = True
         return "again"
 
+    def offer(self, resource: str) -> None:
+        """From now on workers that declare nothing of its kind offer this property; the worker's side is `Offer`."""
+        self.open.add(resource)
+        for worker in self.scheduler.workers:
+            self._offer(worker)
+
+    def _offer(self, worker: str) -> None:
+        state = self.scheduler.workers[worker]
+        for resource in undeclared(self.open, self.declared[worker]):
+            state.resources[resource] = LARGE
+            state.used_resources.setdefault(resource, 0)
+            self.scheduler.resources.setdefault(resource, {})[worker] = LARGE
+
+    def tell_of_blocked(self) -> None:
+        """Tell the master, again and again, of tasks that ask for what none of the workers has."""
+        workers = list(self.scheduler.workers.values())
+        if not workers:
+            return
+        now = time.monotonic()
+        for state, since in self.scheduler.unrunnable.items():
+            number = _task(state.key)
+            if number is None or now - since < BLOCKED:
+                continue
+            wanted = state.resource_restrictions or {}
+            most = {resource: max(worker.resources.get(resource, 0) for worker in workers) for resource in wanted}
+            # Where there is a worker for each of them, there is none for all together.
+            lacking = [resource for resource in wanted if most[resource] < wanted[resource]] or list(wanted)
+            texts = [
+                resource.replace("=", " ")
+                if "=" in resource
+                else f"{wanted[resource]:.9g} {resource}, at most {most[resource]:g}"
+                for resource in lacking
+            ]
+            self.add({"blocked": number, "seconds": now - since, "lacking": texts, "key": str(state.key)})
+
     def log_event(self, topic: str, msg: Any) -> None:
         if topic == "compss":
             self.add(msg)
@@ -84,9 +129,13 @@ class Ledger(SchedulerPlugin):
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         state = scheduler.workers[worker]
         self.names[worker] = str(state.name).partition("#")[0]
+        if worker not in self.declared:
+            self.declared[worker] = list(state.resources)
+        self._offer(worker)
         self.add({"joined": self.names[worker], "units": state.nthreads, "address": worker, "time": time.time()})
 
     def remove_worker(self, scheduler: Scheduler, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:  # noqa: ARG002
+        self.declared.pop(worker, None)
         self.add({"left": self.names.pop(worker, worker), "address": worker, "time": time.time()})
 
     async def drain(self, patience: float) -> list[dict[str, Any]]:
@@ -114,6 +163,10 @@ def wake(dask_scheduler: Any = None) -> None:
 def count_workers(dask_scheduler: Any = None) -> int:
     """How many workers are there; asked of the scheduler itself, as what a client keeps of it is refreshed by Dask."""
     return len(dask_scheduler.workers)
+
+
+def offer(resource: str, dask_scheduler: Any = None) -> None:
+    dask_scheduler.compss.offer(resource)
 
 
 def begin(dask_scheduler: Any = None) -> None:

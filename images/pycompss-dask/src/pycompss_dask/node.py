@@ -12,55 +12,24 @@ import signal
 import socket
 import sys
 import uuid
-from pathlib import Path
 
 from distributed import Scheduler, Worker
 
-from . import settings
-from .decorators import machine
+from . import memory, settings
+from .resources import offered
 
 RETRY = 0.3  # seconds between attempts to reach the master
 LEAVING = 10  # seconds in which a stopped worker hands over what it holds
-LARGE = 1e6  # a property is there for any number of tasks
 
 
-def memory_limit() -> float:
-    """Bytes that this machine or container gives."""
-    total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            text = Path(name).read_text().strip()
-        except OSError:
-            continue
-        if text.isdigit():
-            return min(total, float(text))
-    return total
-
-
-def offered(units: int, memory: float, extra: dict[str, str]) -> dict[str, float]:
-    """What @constraint may ask this worker for."""
-    found: dict[str, float] = {
-        "units": units,
-        "memory": memory,
-        f"architecture={machine()}": LARGE,
-        "os=linux": LARGE,
-    }
-    for name, value in extra.items():
-        try:
-            found[name] = float(value)
-        except ValueError:
-            found[f"{name}={value.lower()}"] = LARGE
-    return found
-
-
-def _pairs(text: str) -> dict[str, str]:
-    found = {}
+def _pairs(text: str) -> list[tuple[str, str]]:
+    pairs = []
     for entry in filter(None, re.split(r"[,\s]+", text)):
         name, separator, value = entry.partition("=")
         if not separator:
             raise argparse.ArgumentTypeError(f"{entry!r}: expected name=value")
-        found[name] = value
-    return found
+        pairs.append((name, value))
+    return pairs
 
 
 def scheduler_main(arguments: list[str]) -> int:
@@ -97,7 +66,7 @@ def worker_main(arguments: list[str]) -> int:
     )
     parser.add_argument("--port", type=int, default=0, help="port on which other workers reach this one")
     parser.add_argument(
-        "--resources", type=_pairs, default={}, help="what else @constraint may ask for: gpu=1,software=x"
+        "--resources", type=_pairs, default=[], help="what else @constraint may ask for: gpu=1,software=x,software=y"
     )
     parser.add_argument("--once", action="store_true", help="end when the application has ended")
     options = parser.parse_args(arguments)
@@ -124,9 +93,9 @@ async def _worker(options: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    limit = memory_limit()
-    memory = options.memory if options.memory is not None else round(limit / 1e9, 3)
-    resources = offered(options.computing_units, memory, options.resources)
+    limit = memory.limit()
+    size = options.memory if options.memory is not None else round(limit / 1e9, 3)
+    resources = offered(options.computing_units, size, options.resources)
     said = ""
     while not stopping.is_set():
         worker = None

@@ -166,6 +166,8 @@ class Results:
                 self._job(number, ATTEMPTS[min(place, 3)], out, err)
                 self.spans.append((worker, record["slot"], begin, end, name, number))
                 self.log("WARN", f"task {number} ({name}) attempt {ATTEMPTS[min(place, 3)]} FAILED: {message}")
+            if record["state"] == "CANCELED" and "out" not in record:
+                return ATTEMPTS[last]  # it never started
             self._job(number, ATTEMPTS[last], record.get("out", b""), record.get("err", b""))
         return ATTEMPTS[last]
 

@@ -9,6 +9,7 @@ import pickle
 import shutil
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -27,14 +28,16 @@ from .definition import Definition
 from .description import unpack
 from .errors import COMPSsException, PyCOMPSsException, TaskFailed
 from .graph import Graph
-from .ledger import Ledger, begin, drain, wake
+from .ledger import Ledger, begin, drain, offer, wake
 from .progress import Progress
 from .report import Report
+from .resources import undeclared
 from .results import Results
 from .wire import MISSING, Call, Outcome, load
-from .worker import Cancellation, Host
+from .worker import Cancellation, Host, Offer
 
 PATIENCE = 5.0
+BLOCKED_TIMEOUT = 45.0  # seconds after which a task that no worker can run ends the application
 
 
 class Runtime:
@@ -51,6 +54,8 @@ class Runtime:
         source_paths: list[str] | None = None,
         paths: Iterable[str] | None = None,
         on_fatal: Callable[[str], None] | None = None,
+        expected: int = 0,
+        blocked_timeout: float = BLOCKED_TIMEOUT,
     ) -> None:
         #: The connection to the scheduler.
         self.client = client
@@ -62,10 +67,20 @@ class Runtime:
         self.main = main
         #: Called once, in the thread that notices, with the reason why the application cannot go on.
         self.on_fatal = on_fatal
+        #: Workers that are to come: until they have, a task that none can run waits for them.
+        self.expected = expected
+        #: Seconds that it waits then.
+        self.blocked_timeout = blocked_timeout
+        #: Tasks that the user was told of, as no worker can run them.
+        self.blocked: set[int] = set()
+        #: Properties that workers offer which declare nothing of their kind.
+        self.offered: set[str] = set()
         #: Tells this run's keys and plugins from those of others on the same scheduler.
         self.run = uuid.uuid4().hex[:8]
         #: Notified whenever records of tasks have come.
         self.changed = threading.Condition()
+        #: Held while the end of a task is noted.
+        self.endings = threading.RLock()
         #: Numbers of tasks, from 1 in the order of their calls.
         self.numbers = itertools.count(1)
         #: Numbers of the messages that cancel tasks.
@@ -167,6 +182,7 @@ class Runtime:
             options=options,
             body=pickle.dumps((building.positional, building.named), protocol=5),
         )
+        self._offer(resources)
         outputs = len(building.outputs)
         addresses = list(self.workers) if definition.replicated and len(self.workers) > 1 else [""]
         nodes = []
@@ -186,6 +202,14 @@ class Runtime:
         if count == 0:
             return None
         return futures[0] if count == 1 and not isinstance(definition.options["returns"], (list, tuple)) else futures
+
+    def _offer(self, resources: Iterable[str]) -> None:
+        """Have workers that say nothing of a property take tasks that ask for it."""
+        for resource in undeclared(resources, ()):
+            if resource not in self.offered:
+                self.offered.add(resource)
+                self.client.register_plugin(Offer(resource))
+                self.client.run_on_scheduler(offer, resource)
 
     # From the scheduler
 
@@ -218,7 +242,11 @@ class Runtime:
             elif "left" in record:
                 self.workers.pop(record["address"], None)
                 self.report.worker(record["left"], "left", 0, record["time"])
-            elif self.run in record["key"] and (reason := self.progress.erred(record["erred"], record["message"])):
+            elif self.run not in record["key"]:
+                continue
+            elif "blocked" in record:
+                self._blocked(record)
+            elif reason := self.progress.erred(record["erred"], record["message"]):
                 self._fail(reason)
         self._cancel(cancel)
         self.graph.release()
@@ -226,17 +254,39 @@ class Runtime:
         with self.changed:
             self.changed.notify_all()
 
+    def _blocked(self, record: dict[str, Any]) -> None:
+        """Tell of a task that no worker can run, once; after a while the application ends."""
+        node = self.pending.get(record["blocked"])
+        if node is None:
+            return
+        message = f"task {node.number} ({node.name}) asks for what no worker has: {'; '.join(record['lacking'])}"
+        if node.number not in self.blocked:
+            self.blocked.add(node.number)
+            self.results.log("WARN", message)
+            print(f"[ERRMGR]  -  WARNING: {message}", file=sys.stderr, flush=True)
+        if record["seconds"] > self.blocked_timeout and len(self.workers) >= self.expected:
+            self._fail(message)
+
     def _ended(self, record: dict[str, Any]) -> set[int]:
         """Note the end of a task; numbers of those to cancel for it."""
-        ending = self.progress.ending(record)
-        if ending is None:
-            return set()
-        self.report.ended(record, ending.node)
-        # What it has read need not be kept for it.
-        ending.node.inputs = ()
+        with self.endings:
+            ending = self.progress.ending(record)
+            if ending is None:
+                return set()
+            self.report.ended(record, ending.node)
+            # What it has read need not be kept for it.
+            ending.node.inputs = ()
         if ending.fatal:
             self._fail(ending.fatal)
         return ending.cancel
+
+    def _abandon(self) -> None:
+        """End what is pending here, as nobody will tell of it any more: each task has an end."""
+        with self.endings:
+            for number in list(self.pending):
+                now = time.time()
+                self._ended({"task": number, "state": "CANCELED", "worker": "", "begin": now, "end": now, "slot": 0})
+            self.report.send(self.progress.totals())
 
     def _cancel(self, numbers: Iterable[int]) -> None:
         if numbers := self.progress.still(numbers):
@@ -245,6 +295,7 @@ class Runtime:
     def _fail(self, message: str) -> None:
         if self.progress.fail(message):
             self.results.log("ERROR", message)
+            self._abandon()
             if self.on_fatal is not None:
                 self.on_fatal(message)
         with self.changed:
@@ -424,6 +475,9 @@ class Runtime:
             if cancel:
                 self.graph.flush()
                 self._cancel(list(self.pending))
+                with self.changed:
+                    self.changed.wait_for(lambda: not self.pending or self.fatal is not None, PATIENCE)
+                self._abandon()
             else:
                 try:
                     self.barrier()

@@ -11,6 +11,7 @@ import contextlib
 import os
 import queue
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -28,8 +29,9 @@ from distributed.protocol.serialize import dask_deserialize, dask_serialize
 from distributed.utils import sync
 from tornado.ioloop import PeriodicCallback
 
-from . import wire
+from . import memory, wire
 from .channel import Channel
+from .resources import LARGE, undeclared
 from .wire import MISSING, Blob, Call, Outcome, Outputs
 
 MAX_OUTPUT = 1 << 20  # bytes of a task's printed output that travel to the master
@@ -65,10 +67,32 @@ class Gone(Exception):
     """The executor ended before its task did."""
 
 
+class OutOfMemory(Gone):
+    """The kernel ended the executor, as the worker's memory ran out."""
+
+
+class Kills:
+    """Tells executors that the kernel ended for want of memory from those that somebody else did."""
+
+    def __init__(self) -> None:
+        #: How many of the kernel's kills have been put down to executors.
+        self.counted = memory.kills()
+        #: Held while one is.
+        self.lock = threading.Lock()
+
+    def claim(self, status: int) -> bool:
+        """Whether an executor that ended with this status is one of the kernel's kills."""
+        with self.lock:
+            if status != -signal.SIGKILL or memory.kills() <= self.counted:
+                return False
+            self.counted += 1
+            return True
+
+
 class Slot:
     """One executor, and the place for it in the trace."""
 
-    def __init__(self, number: int, folder: Path, configuration: Any) -> None:
+    def __init__(self, number: int, folder: Path, configuration: Any, kills: Kills) -> None:
         #: From 0; the row in the trace.
         self.number = number
         #: Working folder of the executor; its tasks' output lies there.
@@ -77,6 +101,8 @@ class Slot:
         self.configuration = configuration
         #: The executor; none after it ended, until the next task.
         self.process: subprocess.Popen[bytes] | None = None
+        #: The kernel's kills on this worker.
+        self.kills = kills
         #: Whether the task that runs now was cancelled.
         self.cancelled = False
         #: Set when the worker ends, for good.
@@ -124,6 +150,8 @@ class Slot:
             process = self.process
             status = process.wait() if process else 0
             self.stop()
+            if self.kills.claim(status):
+                raise OutOfMemory from None
             raise Gone(f"the process of the task ended with status {status}") from None
 
     def printed(self, sizes: tuple[int, ...] | None) -> tuple[bytes, bytes]:
@@ -215,12 +243,16 @@ class Host(WorkerPlugin):
             paths[:0] = [str(application / path) for path in self.source_paths]
             if main is not None:
                 main = (main[0], str(application / main[1]))
+        #: What the worker declared when it came, before anything was offered for it.
+        self.declared: list[str] = getattr(worker, "compss_declared", list(worker.state.total_resources))
+        worker.compss_declared = self.declared  # type: ignore[attr-defined]
         units = worker.state.nthreads
         self.units = Units(units)
         #: Executors that run no task; the last one used comes first.
         self.slots: queue.LifoQueue[Slot] = queue.LifoQueue()
+        kills = Kills()
         #: All executors.
-        self.all = [Slot(number, self.folder, (main, paths)) for number in range(units)]
+        self.all = [Slot(number, self.folder, (main, paths), kills) for number in range(units)]
         for slot in reversed(self.all):
             slot.start()
             self.slots.put(slot)
@@ -270,6 +302,19 @@ class Host(WorkerPlugin):
                     slot.process.kill()
 
 
+class Offer(WorkerPlugin):
+    """Has every worker that declares nothing of its kind offer a property; the scheduler's side is in the ledger."""
+
+    def __init__(self, resource: str) -> None:
+        self.name = f"compss-offer-{resource}"
+        self.resource = resource
+
+    def setup(self, worker: Worker) -> None:
+        if undeclared([self.resource], worker.compss.declared):  # type: ignore[attr-defined]
+            worker.state.total_resources[self.resource] = LARGE
+            worker.state.available_resources.setdefault(self.resource, LARGE)
+
+
 class Cancellation(WorkerPlugin):
     """Tells every worker, and those that come later, of tasks that must not run."""
 
@@ -309,6 +354,8 @@ class Attempt(NamedTuple):
     #: What the task wrote to its standard output and error.
     out: bytes
     err: bytes
+    #: Whether another attempt would fail as this one did.
+    hopeless: bool = False
 
 
 class Execution:
@@ -369,11 +416,20 @@ class Execution:
         began = time.time()
         host.running[call.task] = (slot, began, call.name)
         outputs: list[Any] = []
+        hopeless = False
         try:
             (state, begin, end, text, sizes), outputs = slot.run(
                 message, self.dependencies, call.time_out, host.sizes.get(call.name, ())
             )
             host.sizes[call.name] = tuple(len(value.body) for value in outputs if type(value) is Blob and value.sizes)
+        except OutOfMemory:
+            text = (
+                f"killed by the memory limit of {memory.limit() / 2**20:.0f} MiB (worker {host.label}):"
+                " give compss_worker_memory more"
+            )
+            state, begin, end, sizes = "error", began, time.time(), None
+            # With the worker for itself it would run out of memory again.
+            hopeless = len(host.running) == 1
         except Gone as error:
             state, begin, end, text, sizes = "error", began, time.time(), str(error), None
         finally:
@@ -386,7 +442,7 @@ class Execution:
         elif state == "error" and not sizes:
             # The process could not tell by itself.
             err += f"{text}\n".encode()
-        return Attempt(state, begin, end, text, outputs, out, err)
+        return Attempt(state, begin, end, text, outputs, out, err, hopeless)
 
     def judge(self, attempt: Attempt) -> Any:
         """What is stored after this attempt, or AGAIN."""
@@ -421,9 +477,9 @@ class Execution:
         if call.on_failure == "RETRY":
             # Twice here, then twice where the scheduler sends the task next.
             self.failures.append((attempt.begin, attempt.end, attempt.message, attempt.out, attempt.err))
-            if len(self.failures) < 2:
+            if not attempt.hopeless and len(self.failures) < 2:
                 return AGAIN
-            if self._elsewhere() == "again":
+            if not attempt.hopeless and self._elsewhere() == "again":
                 raise Reschedule
         self.record["fatal"] = True
         return self._outcome("failed", attempt.message)
