@@ -57,6 +57,16 @@ def test_working_dir_with_a_parameter(tmp_path: Path) -> None:
     assert content(tmp_path / "out") == "/usr\n"
 
 
+def test_working_dir_is_made(tmp_path: Path) -> None:
+    faulty.made_dir(str(tmp_path), str(tmp_path / "out"))
+    assert content(tmp_path / "out") == f"{tmp_path}/made/here\n"
+
+
+def test_value_with_spaces_is_one_argument(tmp_path: Path) -> None:
+    faulty.words("next monday", "a b/c.txt", str(tmp_path / "out"))
+    assert content(tmp_path / "out") == "next monday\na b/c.txt\n"
+
+
 def test_script_and_streams(tmp_path: Path) -> None:
     (tmp_path / "script").write_text("echo good; echo bad >&2\n")
     faulty.shell(str(tmp_path / "script"), str(tmp_path / "out"), str(tmp_path / "err"))

@@ -384,3 +384,19 @@ def test_each_task_has_an_end(tmp_path: Path, end: str, canceled: str) -> None:
     assert state.findtext("TasksInfo/Application/InProgress") == "0"
     # Those that never started left no logs.
     assert len(list((folder / "jobs").glob("*.out"))) < 25
+
+
+def test_time_out_does_not_count_the_import(tmp_path: Path) -> None:
+    (tmp_path / "large.py").write_text(
+        "import time\n"
+        "from pycompss.api.api import compss_wait_on\n"
+        "from pycompss.api.task import task\n"
+        "time.sleep(4)\n"
+        "@task(returns=int, time_out=3, on_failure='FAIL')\n"
+        "def short(number):\n"
+        "    return number + 1\n"
+        "if __name__ == '__main__':\n"
+        "    print(compss_wait_on(short(1)))\n"
+    )
+    ended = runcompss(f"--log_dir={tmp_path}/logs", "--computing_units=1", str(tmp_path / "large.py"))
+    assert ended.stdout == "2\n", ended.stderr

@@ -53,8 +53,6 @@ def test_package_is_refused_at_import(name: str) -> None:
         ({"on_failure": "SOMETIMES"}, "on_failure is 'SOMETIMES', expected one of RETRY"),
         ({"target_direction": "IN"}, "target_direction is 'IN', expected a direction"),
         ({"a": "IN"}, "expected a direction"),
-        ({"z": IN}, "z is neither an argument of @task nor a parameter"),
-        ({"retruns": 1}, "expected a direction"),
         ({"a": STREAM_IN}, "STREAM_IN is not available"),
         ({"a": STREAM_OUT}, "STREAM_OUT is not available"),
         ({"a": {Type: STREAM_IN}}, "STREAM_IN is not available"),
@@ -77,6 +75,22 @@ def test_returns_that_name_nothing(engine: Runtime, returns: str) -> None:
 def test_returns_of_a_parameter(engine: Runtime) -> None:
     with pytest.raises(NotSupported, match="returns"):
         task(returns="{{a}}")(function)(1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"), [({"z": IN}, "z"), ({"retruns": 1}, "retruns"), ({"pirority": True}, "pirority")]
+)
+def test_unknown_argument_of_task_is_warned_of(
+    engine: Runtime, arguments: dict[str, Any], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = task(returns=1, **arguments)(function)
+    assert f"WARNING: @task of function: {name} is neither" in capsys.readouterr().err
+    assert compss_wait_on(call(1)) == (1, 1)
+
+
+def test_unknown_argument_of_binary_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    binary(binary="x", colour=1)
+    assert "WARNING: @binary: the argument colour is unknown" in capsys.readouterr().err
 
 
 def test_coroutine() -> None:
@@ -111,7 +125,6 @@ def test_decorator_argument(decorator: Any, message: str) -> None:
     ("decorator", "arguments", "message"),
     [
         (binary, {}, "argument binary is missing"),
-        (binary, {"binary": "x", "colour": 1}, "colour"),
         (binary, {"binary": "x", "engine": "docker"}, "engine"),
         (reduction, {"chunk": 1}, "chunk"),
         (reduction, {"chunk_size": "many"}, "expected a number"),

@@ -236,6 +236,18 @@ def working_dir(where, result, unused):
     pass
 
 
+@binary(binary="printf", args="%s\\n {{word}} {{other}}")
+@task(result=FILE_OUT_STDOUT)
+def words(word, other, result):
+    pass
+
+
+@binary(binary="pwd", working_dir="{{folder}}/made/here")
+@task(result={Type: FILE_OUT_STDOUT})
+def made_dir(folder, result):
+    pass
+
+
 @binary(binary="sh", args="{{script}}")
 @task(script=FILE_IN, result=FILE_OUT_STDOUT, errors=FILE_OUT_STDERR)
 def shell(script, result, errors):

@@ -113,7 +113,7 @@ def hinted(value) -> int:
 
 
 @task()
-def hinted_pair(value) -> tuple[int, str]:
+def hinted_pair(value) -> (int, str):
     return value, str(value)
 
 
@@ -1724,6 +1724,51 @@ def case_object_that_holds_futures():
     enlarge(model)
     model = compss_wait_on(model)
     return [compss_wait_on(before), model.size, compss_wait_on(model.scores)]
+
+
+# Type hints
+
+
+@task()
+def pair_by_hint(value) -> (int, list):
+    return value, [value]
+
+
+@task()
+def tuple_by_hint(value) -> tuple[int, int]:
+    return value, value
+
+
+@task()
+def nothing_by_hint(value) -> None:
+    value + 1
+
+
+@task()
+def unknown_by_hint(value) -> OnlyForTypeCheckers:
+    return value
+
+
+@expect([[1, [2]], (3, 3), None, 5])
+def case_returns_by_type_hint():
+    first, second = pair_by_hint(1)[0], pair_by_hint(2)[1]
+    found = [compss_wait_on(first), compss_wait_on(second)]
+    return [found, compss_wait_on(tuple_by_hint(3)), nothing_by_hint(4), compss_wait_on(unknown_by_hint(5))]
+
+
+@task(folder=DIRECTORY_OUT)
+def make_folder(folder):
+    os.mkdir(folder)
+    with open(os.path.join(folder, "a"), "w") as file:
+        file.write("x")
+
+
+@expect(["a"])
+def case_directory_out_is_made_by_the_task():
+    folder = os.path.join(tempfile.mkdtemp(), "made")
+    make_folder(folder)
+    compss_wait_on_directory(folder)
+    return os.listdir(folder)
 
 
 CASES = {name: function for name, function in list(globals().items()) if name.startswith("case_")}

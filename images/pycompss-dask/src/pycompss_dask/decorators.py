@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -75,8 +76,8 @@ def _processors(definition: Definition, value: Any, where: str) -> None:
 def binary(**arguments: Any) -> Decorator:
     """`@binary(binary="grep", working_dir=…, args=…, fail_by_exit_value=…)`: the task is a program."""
     known = {"binary", "working_dir", "workingDir", "args", "params", "fail_by_exit_value", "engine", "image"}
-    if unknown := set(arguments) - known:
-        raise PyCOMPSsException(f"@binary: unknown arguments {sorted(unknown)}")
+    for name in sorted(set(arguments) - known):
+        print(f"WARNING: @binary: the argument {name} is unknown; it has no effect", file=sys.stderr)
     if "binary" not in arguments:
         raise PyCOMPSsException("@binary: the argument binary is missing")
     for name in ("engine", "image"):

@@ -7,7 +7,6 @@ import inspect
 import os
 import sys
 import textwrap
-import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import update_wrapper
@@ -99,11 +98,16 @@ class Definition:
         self.varargs = next((n for n, k in zip(self.names, kinds, strict=True) if k is k.VAR_POSITIONAL), None)
         self.varkw = next((n for n, k in zip(self.names, kinds, strict=True) if k is k.VAR_KEYWORD), None)
         self.of_object = bool(self.names) and self.names[0] == "self"
+        if self.varkw is None:
+            for name in sorted(set(arguments) - set(self.names)):
+                # As COMPSs does: what it does not know changes nothing.
+                print(
+                    f"WARNING: {where}: {name} is neither an argument of @task nor a parameter of the function;"
+                    " it has no effect",
+                    file=sys.stderr,
+                )
+                del arguments[name]
         self.parameters = {name: described(value, f"{where}, {name}") for name, value in arguments.items()}
-        if self.varkw is None and (unknown := set(self.parameters) - set(self.names)):
-            raise PyCOMPSsException(
-                f"{where}: {', '.join(sorted(unknown))} is neither an argument of @task nor a parameter of the function"
-            )
         if self.of_object:
             self.parameters.setdefault("self", self.options["target_direction"])
         if self.varargs:
@@ -268,19 +272,21 @@ def importable(function: Callable[..., Any]) -> bool:
 
 
 def returns_in_code(function: Callable[..., Any]) -> int:
-    """How many values a function without `returns` gives back: by its annotation, else by its return statements."""
-    try:
-        hints = typing.get_type_hints(function)
-    except Exception:
-        hints = {}
-    if "return" in hints:
-        hint = hints["return"]
-        if hint is type(None):
-            return 0
-        arguments = typing.get_args(hint)
-        if typing.get_origin(hint) is tuple and arguments and Ellipsis not in arguments:
-            return len(arguments)
-        return 1
+    """How many values a function without `returns` gives back: by its annotation, else by its return statements.
+
+    `-> (int, list)` are two values; any other type, a tuple's too, is one.
+    """
+    annotation = getattr(function, "__annotations__", {}).get("return", inspect.Signature.empty)
+    if isinstance(annotation, str):
+        try:
+            annotation = eval(annotation, function.__globals__)  # noqa: S307 - the script's own text
+        except Exception:
+            # It names what is only there for type checkers: a value of some type.
+            annotation = Any
+    if annotation is not inspect.Signature.empty:
+        if isinstance(annotation, tuple):
+            return len(annotation)
+        return 0 if annotation is None else 1
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):

@@ -16,6 +16,7 @@ from .wire import Outcome, dump, load
 
 # A description is a tuple: what it is, its content, and the position among the outputs (-1: none).
 VALUE, DEPENDENCY, FILE, LIST, SEQUENCE, MAPPING, NEW = range(7)
+PREPARE = "prepare"  # in place of a call: import what the next one needs
 INLINE = 8 * 1024  # bytes up to which a value travels inside the call that uses it
 
 
@@ -98,8 +99,11 @@ def run_binary(options: dict[str, Any], names: list[str], arguments: list[Any]) 
         return text
 
     if options["args"] is not None:
-        command = filled(options["args"]).split()
+        # A value with spaces is one argument.
+        command = [filled(argument) for argument in options["args"].split()]
     folder = filled(options["working_dir"]) or None
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     try:
         ended = subprocess.run([filled(options["binary"]), *command], cwd=folder, check=False, **streams)
     finally:

@@ -26,7 +26,7 @@ from typing import Any
 
 from . import context, wire
 from .channel import Channel
-from .description import DEPENDENCY, FILE, LIST, MAPPING, SEQUENCE, VALUE, pack, run_binary, unpack
+from .description import DEPENDENCY, FILE, LIST, MAPPING, PREPARE, SEQUENCE, VALUE, pack, run_binary, unpack
 from .errors import COMPSsException, PyCOMPSsException
 from .wire import MISSING, dump, load
 
@@ -60,6 +60,12 @@ class Application:
                 raise
         sys.modules["__main__"] = module
         self.main = None
+
+    def prepare(self, reference: Any) -> None:
+        """Import the script, and the module of a task."""
+        self.load_main()
+        if isinstance(reference, tuple):
+            self.function(reference)
 
     def function(self, reference: Any) -> Callable[..., Any]:
         if not isinstance(reference, tuple):
@@ -154,8 +160,6 @@ class Arguments:
         if dependency >= 0:
             unpack(load(self.dependencies[dependency]), path)
             self.files[dependency] = str(path)
-        elif is_directory:
-            path.mkdir(exist_ok=True)
         if output >= 0:
             self.outputs[output] = lambda: dump(pack(path, is_directory))
         return str(path)
@@ -196,6 +200,12 @@ class Executor:
                 call, dependencies = self.channel.receive()
             except EOFError:
                 return
+            if call[0] == PREPARE:
+                # What a task must not pay for with its time_out; where it fails, the task tells why.
+                with contextlib.suppress(BaseException):
+                    self.application.prepare(call[1])
+                self.channel.send(PREPARE)
+                continue
             for number, stream in enumerate(self.streams, start=1):
                 os.ftruncate(stream, 0)
                 os.dup2(stream, number)

@@ -31,6 +31,7 @@ from tornado.ioloop import PeriodicCallback
 
 from . import memory, wire
 from .channel import Channel
+from .description import PREPARE
 from .resources import LARGE, undeclared
 from .wire import MISSING, Blob, Call, Outcome, Outputs
 
@@ -101,6 +102,8 @@ class Slot:
         self.configuration = configuration
         #: The executor; none after it ended, until the next task.
         self.process: subprocess.Popen[bytes] | None = None
+        #: The process that has imported all that a task with a time_out needs, and that task's function.
+        self.prepared: tuple[int, Any] | None = None
         #: The kernel's kills on this worker.
         self.kills = kills
         #: Whether the task that runs now was cancelled.
@@ -139,8 +142,14 @@ class Slot:
             raise Reschedule
         if self.process is None:
             self.start()
-        self.channel.socket.settimeout(time_out or None)
+        assert self.process is not None  # noqa: S101
         try:
+            if time_out and self.prepared != (self.process.pid, call[0]):
+                self.channel.socket.settimeout(None)
+                self.channel.send((PREPARE, call[0]))
+                self.channel.receive()
+                self.prepared = (self.process.pid, call[0])
+            self.channel.socket.settimeout(time_out or None)
             self.channel.send(call, dependencies, lent)
             return self.channel.receive()
         except TimeoutError:
