@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-Object = dict[str, Any]
+from ansible_collections.continuum.edge.plugins.module_utils.kubernetes_api import KubernetesApi, Object
+
 K = TypeVar("K")
 V = TypeVar("V")
 # Where a node keeps what was given to it, so that it can be taken away again.
@@ -143,41 +144,15 @@ def patch(node: Object, wanted: Marks) -> Object:
     return body
 
 
-class Cluster:
-    """The calls of the Kubernetes API that it takes."""
-
-    def __init__(self, kubeconfig: str | None, context: str | None) -> None:
-        from kubernetes import client, config
-        from kubernetes.config import ConfigException
-
-        try:
-            self.client = config.new_client_from_config(kubeconfig, context)  # type: ignore[no-untyped-call]
-        except ConfigException as error:
-            raise NodesError(f"No access to the cluster: {error}") from error
-        self.core = client.CoreV1Api(self.client)
-
-    def _call(self, function: Any, *arguments: Any, **options: Any) -> Object:
-        from kubernetes.client import ApiException
-        from urllib3.exceptions import HTTPError
-
-        try:
-            return dict(json.loads(function(*arguments, _preload_content=False, _request_timeout=15, **options).data))
-        except ApiException as error:
-            try:
-                why = json.loads(error.body or "")["message"]
-            except (TypeError, ValueError, KeyError):
-                why = error.reason
-            raise NodesError(f"The cluster answers {error.status}: {why}") from error
-        except HTTPError as error:
-            raise NodesError(f"The cluster does not answer: {error}") from error
+class Cluster(KubernetesApi):
+    """What labels and taints ask of the Kubernetes API."""
 
     def nodes(self) -> list[Object]:
-        return list(self._call(self.core.list_node)["items"])
+        return self.list_objects("v1", "Node")
 
     def patch(self, name: str, body: Object, *, dry_run: bool) -> None:
         # The API server checks names and values of labels in a dry run, too.
-        options = {"dry_run": "All"} if dry_run else {}
-        self._call(self.core.patch_node, name, body, field_manager="continuum.edge", **options)
+        self.merge_patch("v1", "Node", name, body, dry_run=dry_run)
 
 
 def apply(cluster: Cluster, wanted: Mapping[str, Marks], *, dry_run: bool) -> list[Object]:

@@ -19,7 +19,10 @@ class PodCommandError(Exception):
 
 
 def run(core: Any, namespace: str, pod: str, container: str | None, command: list[str]) -> Iterator[bytes]:
-    """Yield the standard output. ``core`` is a CoreV1Api; a pod of one container needs no name of it."""
+    """Yield the standard output. ``core`` is a CoreV1Api; a pod of one container needs no name of it.
+
+    An ApiException says that the command was not started.
+    """
     connection = _connect(core, namespace, pod, container, command, stdin=False)
     try:
         yield from _output(connection, f"{command[0]} in {pod}")
@@ -44,26 +47,22 @@ def feed(core: Any, namespace: str, pod: str, container: str, command: list[str]
 
 
 def _connect(core: Any, namespace: str, pod: str, container: str | None, command: list[str], *, stdin: bool) -> Any:
-    from kubernetes.client import ApiException
     from kubernetes.stream import stream
 
-    try:
-        connection: Any = stream(
-            core.connect_get_namespaced_pod_exec,
-            pod,
-            namespace,
-            container=container,
-            command=command,
-            stdin=stdin,
-            stdout=True,
-            stderr=True,
-            tty=False,
-            binary=True,
-            _preload_content=False,
-        )
-    except ApiException as error:
-        raise PodCommandError(f"{pod} runs no command: {error.reason}") from error
-    # It would keep all that it has seen.
+    connection: Any = stream(
+        core.connect_get_namespaced_pod_exec,
+        pod,
+        namespace,
+        container=container,
+        command=command,
+        stdin=stdin,
+        stdout=True,
+        stderr=True,
+        tty=False,
+        binary=True,
+        _preload_content=False,
+    )
+    # The client keeps all that it has seen, unless it cannot.
     connection._all.write = lambda _: None
     return connection
 

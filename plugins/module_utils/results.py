@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from .application import ApplicationError, Object, obstacle, stamp
+from .application import ApplicationError, obstacle, stamp
+from .kubernetes_api import Object
 
 LAST = "last_run.json"
 LOOK = 0.3

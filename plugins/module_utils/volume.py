@@ -10,15 +10,14 @@ import hashlib
 import re
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from ansible_collections.continuum.edge.plugins.module_utils import pod_command
-
-Json = dict[str, Any]
+from ansible_collections.continuum.edge.plugins.module_utils.kubernetes_api import Object
+from ansible_collections.continuum.edge.plugins.module_utils.pod_command import PodCommandError
 
 CHUNK = 1 << 18
 WAIT = 2.0
@@ -44,25 +43,25 @@ class Workload:
 
 
 class Cluster(Protocol):
-    """What is asked of the API."""
+    """What is asked of the Kubernetes API."""
 
     namespace: str
 
-    def get(self, api_version: str, kind: str, name: str) -> Json | None: ...
-    def pods(self) -> list[Json]: ...
-    def create(self, obj: Json) -> None: ...
+    def get(self, api_version: str, kind: str, name: str) -> Object | None: ...
+    def list_objects(self, api_version: str, kind: str) -> list[Object]: ...
+    def create(self, obj: Object) -> None: ...
     def delete(self, api_version: str, kind: str, name: str) -> None: ...
-    def scale(self, workload: Workload, replicas: int) -> None: ...
-    def read(self, pod: str, container: str, command: list[str]) -> Iterator[bytes]: ...
-    def write(self, pod: str, container: str, command: list[str], content: Iterator[bytes]) -> None: ...
+    def merge_patch(self, api_version: str, kind: str, name: str, body: Object) -> None: ...
+    def read(self, pod: str, container: str | None, command: Sequence[str]) -> Iterator[bytes]: ...
+    def write(self, pod: str, container: str, command: Sequence[str], content: Iterator[bytes]) -> None: ...
 
 
 @dataclass(frozen=True)
 class Mount:
     """A container that has the volume, and where."""
 
-    pod: Json
-    container: Json
+    pod: Object
+    container: Object
     path: str
 
 
@@ -80,11 +79,13 @@ def mounted(cluster: Cluster, claim: str) -> Mount:
     )
 
 
-def using(cluster: Cluster, claim: str) -> list[Json]:
-    return [pod for pod in cluster.pods() if any(_claim(each) == claim for each in pod["spec"].get("volumes") or ())]
+def using(cluster: Cluster, claim: str) -> list[Object]:
+    """The pods that have the claim, running or not."""
+    pods = cluster.list_objects("v1", "Pod")
+    return [pod for pod in pods if any(_claim(each) == claim for each in pod["spec"].get("volumes") or ())]
 
 
-def _claim(volume: Json) -> str:
+def _claim(volume: Object) -> str:
     return str((volume.get("persistentVolumeClaim") or {}).get("claimName", ""))
 
 
@@ -94,6 +95,14 @@ def until(ready: Callable[[], bool], timeout: float, otherwise: str) -> None:
         if time.monotonic() > deadline:
             raise VolumeError(f"{otherwise} within {timeout:.0f} s.")
         time.sleep(WAIT)
+
+
+@contextmanager
+def _with_tar() -> Iterator[None]:
+    try:
+        yield
+    except PodCommandError as error:
+        raise VolumeError(f"{error} Expected an image with a tar.") from error
 
 
 # To a file
@@ -125,7 +134,11 @@ def _save(cluster: Cluster, mount: Mount, archive: Path) -> str:
     partial = archive.with_name(f".{archive.name}.partial")
     name, container = mount.pod["metadata"]["name"], mount.container["name"]
     try:
-        with partial.open("wb") as file, gzip.GzipFile(fileobj=file, mode="wb", mtime=0, compresslevel=1) as zipped:
+        with (
+            _with_tar(),
+            partial.open("wb") as file,
+            gzip.GzipFile(fileobj=file, mode="wb", mtime=0, compresslevel=1) as zipped,
+        ):
             for chunk in cluster.read(name, container, [*TAR_OUT, mount.path, "."]):
                 zipped.write(chunk)
         digest = _digest(partial)
@@ -192,7 +205,9 @@ def restore(cluster: Cluster, claim: str, archive: Path, workload: Workload, tim
         renew(cluster, claim, timeout)
         with keeper(cluster, mount, claim, timeout) as helper, gzip.open(archive) as content:
             chunks = iter(lambda: content.read(CHUNK), b"")
-            cluster.write(helper.pod["metadata"]["name"], helper.container["name"], [*TAR_IN, helper.path], chunks)
+            # tar ends with the archive, not with its standard input.
+            with _with_tar():
+                cluster.write(helper.pod["metadata"]["name"], helper.container["name"], [*TAR_IN, helper.path], chunks)
 
 
 @contextmanager
@@ -202,12 +217,12 @@ def stopped(cluster: Cluster, claim: str, workload: Workload, timeout: float) ->
     if found is None:
         raise VolumeError(f"There is no {workload} in namespace {cluster.namespace}. Run playbooks/site.yml first.")
     replicas = int(found["spec"].get("replicas", 1)) or 1
-    cluster.scale(workload, 0)
+    _scale(cluster, workload, 0)
     try:
         until(lambda: not using(cluster, claim), timeout, f"{workload} did not stop")
         yield
     finally:
-        cluster.scale(workload, replicas)
+        _scale(cluster, workload, replicas)
 
     def ready() -> bool:
         pods = using(cluster, claim)
@@ -217,6 +232,11 @@ def stopped(cluster: Cluster, claim: str, workload: Workload, timeout: float) ->
         )
 
     until(ready, timeout, f"{workload} did not become ready again")
+
+
+def _scale(cluster: Cluster, workload: Workload, replicas: int) -> None:
+    body = {"spec": {"replicas": replicas}}
+    cluster.merge_patch(workload.api_version, workload.kind, workload.name, body)
 
 
 def renew(cluster: Cluster, claim: str, timeout: float) -> None:
@@ -289,72 +309,3 @@ def keeper(cluster: Cluster, mount: Mount, claim: str, timeout: float) -> Iterat
     finally:
         cluster.delete("v1", "Pod", name)
         until(lambda: cluster.get("v1", "Pod", name) is None, timeout, f"Pod {name} did not go")
-
-
-# The API
-
-
-class Api:
-    """A cluster, through the Python client."""
-
-    def __init__(self, kubeconfig: str | None, context: str | None, namespace: str) -> None:
-        from kubernetes import client, config, dynamic
-
-        self.namespace = namespace
-        try:
-            access = config.new_client_from_config(kubeconfig, context)  # type: ignore[no-untyped-call]
-            self._core = client.CoreV1Api(access)
-            self._dynamic = dynamic.DynamicClient(access)  # type: ignore[no-untyped-call]
-        except Exception as error:  # the client has an exception of its own for each way not to get there
-            raise VolumeError(f"The Kubernetes API does not answer: {error}. Check kubeconfig and context.") from error
-
-    def _resource(self, api_version: str, kind: str) -> Any:
-        return self._dynamic.resources.get(api_version=api_version, kind=kind)
-
-    def get(self, api_version: str, kind: str, name: str) -> Json | None:
-        from kubernetes.client import ApiException
-
-        try:
-            found: Json = self._resource(api_version, kind).get(name=name, namespace=self.namespace).to_dict()
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise VolumeError(f"The Kubernetes API refuses {kind} {name}: {error.status} {error.reason}.") from error
-        return found
-
-    def pods(self) -> list[Json]:
-        found: list[Json] = self._resource("v1", "Pod").get(namespace=self.namespace).to_dict()["items"]
-        return found
-
-    def create(self, obj: Json) -> None:
-        self._resource(obj["apiVersion"], obj["kind"]).create(body=obj, namespace=self.namespace)
-
-    def delete(self, api_version: str, kind: str, name: str) -> None:
-        from kubernetes.client import ApiException
-
-        try:
-            self._resource(api_version, kind).delete(name=name, namespace=self.namespace)
-        except ApiException as error:
-            if error.status != 404:
-                raise VolumeError(f"The Kubernetes API does not delete {kind} {name}: {error.reason}.") from error
-
-    def scale(self, workload: Workload, replicas: int) -> None:
-        self._resource(workload.api_version, workload.kind).patch(
-            name=workload.name,
-            namespace=self.namespace,
-            body={"spec": {"replicas": replicas}},
-            content_type="application/merge-patch+json",
-        )
-
-    def read(self, pod: str, container: str, command: list[str]) -> Iterator[bytes]:
-        try:
-            yield from pod_command.run(self._core, self.namespace, pod, container, command)
-        except pod_command.PodCommandError as error:
-            raise VolumeError(f"{error} Expected an image with a tar.") from error
-
-    def write(self, pod: str, container: str, command: list[str], content: Iterator[bytes]) -> None:
-        try:
-            # tar ends with the archive, not with its standard input.
-            pod_command.feed(self._core, self.namespace, pod, container, command, content)
-        except pod_command.PodCommandError as error:
-            raise VolumeError(f"{error} Expected an image with a tar.") from error

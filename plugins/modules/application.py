@@ -39,14 +39,11 @@ options:
       - Folder of this machine that gets the results once the application has ended, well or not. Results of an earlier
         cluster under the same name move aside.
     type: path
-  kubeconfig:
-    description: Path of the kubeconfig.
-    type: path
-  context:
-    description: Context within it.
-    type: str
 requirements:
   - kubernetes
+extends_documentation_fragment:
+  - continuum.edge.attributes
+  - continuum.edge.kubernetes
 attributes:
   check_mode:
     description: Only looks; fetches nothing.
@@ -124,6 +121,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.continuum.edge.plugins.module_utils import application, results
+from ansible_collections.continuum.edge.plugins.module_utils.kubernetes_api import ACCESS, KubernetesError
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 
@@ -136,8 +134,7 @@ def main() -> None:
             "timeout": {"type": "int", "default": 3600},
             "patience": {"type": "int", "default": 60},
             "folder": {"type": "path"},
-            "kubeconfig": {"type": "path"},
-            "context": {"type": "str"},
+            **ACCESS,
         },
         supports_check_mode=True,
     )
@@ -164,7 +161,7 @@ def main() -> None:
                 outcome["seconds"] = found["run"]["ended"] - found["run"]["started"]
             if found["application"]:
                 outcome["application"], outcome["tasks"] = found["application"], found["application"]["totals"]
-    except application.ApplicationError as error:
+    except (application.ApplicationError, KubernetesError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"the results cannot be written: {error}")

@@ -19,6 +19,7 @@ requirements:
   - kubernetes
 extends_documentation_fragment:
   - continuum.edge.attributes
+  - continuum.edge.kubernetes
 attributes:
   check_mode:
     support: full
@@ -51,12 +52,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  kubeconfig:
-    description: Path of the kubeconfig. Where not given, E(KUBECONFIG), then C(~/.kube/config).
-    type: path
-  context:
-    description: Context within the kubeconfig. Its current one where not given.
-    type: str
 seealso:
   - module: kubernetes.core.k8s_taint
 """
@@ -86,6 +81,7 @@ from importlib.util import find_spec
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.continuum.edge.plugins.module_utils import nodes
+from ansible_collections.continuum.edge.plugins.module_utils.kubernetes_api import ACCESS, KubernetesError
 
 
 def main() -> None:
@@ -102,8 +98,7 @@ def main() -> None:
                 },
             },
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "kubeconfig": {"type": "path"},
-            "context": {"type": "str"},
+            **ACCESS,
         },
         supports_check_mode=True,
     )
@@ -117,7 +112,7 @@ def main() -> None:
         }
         cluster = nodes.Cluster(module.params["kubeconfig"], module.params["context"])
         changes = nodes.apply(cluster, wanted, dry_run=module.check_mode)
-    except nodes.NodesError as error:
+    except (nodes.NodesError, KubernetesError) as error:
         module.fail_json(msg=str(error))
     result = {"changed": bool(changes), "changes": changes}
     if module._diff:

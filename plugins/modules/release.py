@@ -27,6 +27,7 @@ requirements:
   - PyYAML
 extends_documentation_fragment:
   - continuum.edge.attributes
+  - continuum.edge.kubernetes
 attributes:
   check_mode:
     support: full
@@ -91,12 +92,6 @@ options:
   revision:
     description: What to roll back to, RV(previous) of the run that is to be undone. V(0) removes the release.
     type: int
-  kubeconfig:
-    description: Path of the kubeconfig. Left to Helm where not given (E(KUBECONFIG), then C(~/.kube/config)).
-    type: path
-  context:
-    description: Context within the kubeconfig. Its current one where not given.
-    type: str
   helm:
     description: The helm program, as a path or a name on E(PATH).
     type: str
@@ -123,11 +118,12 @@ EXAMPLES = """
     repo: https://kubernetes-sigs.github.io/metrics-server
     version: 3.13.1
 
-- name: Give all releases of a play their access to the cluster
+- name: Give all that talks to the cluster its access, the modules of kubernetes.core too
   hosts: localhost
   module_defaults:
     group/continuum.edge.kubernetes:
       kubeconfig: "{{ continuum_kubeconfig }}"
+    continuum.edge.release:
       helm: "{{ continuum_helm }}"
   tasks:
     - name: Remove a release
@@ -200,6 +196,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.continuum.edge.plugins.module_utils.kubernetes_api import ACCESS
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 try:
@@ -328,8 +325,7 @@ def main() -> None:
             "replace_chart": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["present", "absent", "rolled_back"], "default": "present"},
             "revision": {"type": "int"},
-            "kubeconfig": {"type": "path"},
-            "context": {"type": "str"},
+            **ACCESS,
             "helm": {"type": "str", "default": "helm"},
         },
         required_if=[("state", "present", ["chart"]), ("state", "rolled_back", ["revision"])],

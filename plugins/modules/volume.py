@@ -13,15 +13,16 @@ description:
   - Carries the files of a persistent volume out of its pod and back, with the C(tar) of the pod's own image, so that
     neither the cluster needs an image nor this machine a program for it.
   - Beside the file lies its digest, as C(sha256sum) writes it. A file that does not have it is not put back.
+requirements:
+  - kubernetes
 extends_documentation_fragment:
   - continuum.edge.attributes
+  - continuum.edge.kubernetes
 attributes:
   check_mode:
     support: full
   diff_mode:
     support: none
-requirements:
-  - kubernetes
 options:
   state:
     description:
@@ -81,12 +82,6 @@ options:
     description: Seconds for each wait, for what stops and what starts.
     type: int
     default: 300
-  kubeconfig:
-    description: Path of the kubeconfig. Left to the client where not given (E(KUBECONFIG), then C(~/.kube/config)).
-    type: path
-  context:
-    description: Context within the kubeconfig. Its current one where not given.
-    type: str
 """
 
 EXAMPLES = r"""
@@ -116,6 +111,11 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.continuum.edge.plugins.module_utils import volume
+from ansible_collections.continuum.edge.plugins.module_utils.kubernetes_api import (
+    ACCESS,
+    KubernetesApi,
+    KubernetesError,
+)
 
 
 def main() -> None:
@@ -140,8 +140,7 @@ def main() -> None:
                 "options": {"url": {"type": "str", "required": True}, "lines": {"type": "str", "required": True}},
             },
             "timeout": {"type": "int", "default": 300},
-            "kubeconfig": {"type": "path"},
-            "context": {"type": "str"},
+            **ACCESS,
         },
         supports_check_mode=True,
     )
@@ -153,7 +152,7 @@ def main() -> None:
     guard = volume.Guard(**parameters["guard"]) if parameters["guard"] else None
     digest = ""
     try:
-        cluster = volume.Api(parameters["kubeconfig"], parameters["context"], parameters["namespace"])
+        cluster = KubernetesApi(parameters["kubeconfig"], parameters["context"], parameters["namespace"])
         if module.check_mode:
             volume.mounted(cluster, claim)
             digest = volume.check(archive) if parameters["state"] == "restored" else ""
@@ -164,7 +163,7 @@ def main() -> None:
             digest = volume.save(cluster, claim, archive, guard)
         else:
             digest = volume.save_stopped(cluster, claim, archive, workload, parameters["timeout"])
-    except volume.VolumeError as error:
+    except (volume.VolumeError, KubernetesError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"cannot use {archive}: {error}")
