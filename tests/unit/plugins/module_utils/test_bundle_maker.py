@@ -1,0 +1,79 @@
+"""A bundle is made of what is asked for, and of nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.continuum.edge.plugins.module_utils import bundle
+from ansible_collections.continuum.edge.plugins.module_utils.bundle_maker import Request, make
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> Request:
+    """Helm for two architectures, from a folder in the place of its server."""
+    helm = tmp_path / "helm"
+    helm.write_text("#!/bin/sh\necho v4.3.1\n")
+    helm.chmod(0o755)
+    server = tmp_path / "server"
+    server.mkdir()
+    for architecture in ("amd64", "arm64"):
+        archive = server / f"helm-v4.3.1-linux-{architecture}.tar.gz"
+        archive.write_bytes(architecture.encode())
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        archive.with_name(f"{archive.name}.sha256sum").write_text(f"{digest}  {archive.name}\n")
+    return Request(
+        folder=tmp_path / "bundle",
+        releases=[],
+        images=[],
+        architectures=["amd64", "arm64"],
+        registry="",
+        insecure=False,
+        helm=str(helm),
+        helm_archives=server.as_uri(),
+        collections=[],
+        requirements=None,
+        python="python3",
+    )
+
+
+def made(request: Request, *, check: bool = False) -> tuple[bool, int]:
+    return make(request, None, print, check=check)
+
+
+def test_made_once_and_whole(request_: Request) -> None:
+    assert made(request_, check=True) == (True, 0)
+    assert not request_.folder.exists()
+    changed, number = made(request_)
+    assert changed
+    assert bundle.verify(request_.folder) == number - 1, "all but the list of digests"
+    assert sorted(path.name for path in (request_.folder / "bin").iterdir()) == [
+        f"helm-v4.3.1-linux-{architecture}.tar.gz" for architecture in request_.architectures
+    ]
+    assert made(request_) == (False, number)
+
+
+def test_what_it_no_longer_needs_goes(request_: Request) -> None:
+    made(request_)
+    assert made(dataclasses.replace(request_, architectures=["amd64"]))[0]
+    assert [path.name for path in (request_.folder / "bin").iterdir()] == ["helm-v4.3.1-linux-amd64.tar.gz"]
+
+
+def test_a_folder_with_something_else_is_left_alone(request_: Request) -> None:
+    request_.folder.mkdir()
+    (request_.folder / "photographs").mkdir()
+    with pytest.raises(bundle.BundleError, match=r"has photographs, which are not of a bundle\. .*bundle_output"):
+        made(request_)
+    assert [path.name for path in request_.folder.iterdir()] == ["photographs"]
+
+
+def test_an_archive_of_another_digest_is_refused_and_leaves_no_bundle(request_: Request, tmp_path: Path) -> None:
+    made(request_)
+    (tmp_path / "server" / "helm-v4.3.1-linux-arm64.tar.gz").write_bytes(b"other")
+    (request_.folder / "bin" / "helm-v4.3.1-linux-arm64.tar.gz").unlink()
+    with pytest.raises(bundle.BundleError, match=r"has not the digest of .*sha256sum\. Get it again"):
+        made(request_)
+    assert not (request_.folder / bundle.SUMS).exists()
