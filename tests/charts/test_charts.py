@@ -64,6 +64,16 @@ def test_readme_and_schema_are_fresh() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("chart", sorted(path.parent.name for path in (ROOT / "charts").glob("*/Chart.yaml")))
+def test_helper_templates_carry_the_name_of_their_chart(chart: str) -> None:
+    """Of two charts that are parts of a third one, the templates of one name would be one."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "charts" / chart / "templates").rglob("*.*")]
+    defined = {name for text in texts for name in re.findall(r'define "([^"]+)"', text)}
+    used = {name for text in texts for name in re.findall(r'(?:include|template) "([^"]+)"', text)}
+    assert {name for name in defined if not name.startswith(f"{chart}.")} == set()
+    assert used == defined
+
+
 @pytest.mark.parametrize(("chart", "case"), ALL)
 def test_renders_twice_the_same_without_empty_fields(template: Template, chart: str, case: str) -> None:
     first, second = (template(chart, CASES[chart][case]) for _ in range(2))

@@ -1,23 +1,23 @@
 {{/* Every template begins with it: a key that `null` has taken away is there again, a block of free keys as an empty one. */}}
-{{- define "em.prepare" -}}
-{{- include "em.complete" (list .Values (include "edge-monitoring.defaults" . | fromYaml)) -}}
+{{- define "edge-monitoring.prepare" -}}
+{{- include "edge-monitoring.complete" (list .Values (include "edge-monitoring.defaults" . | fromYaml)) -}}
 {{- end -}}
 
 {{/* Takes (list mapping defaults). */}}
-{{- define "em.complete" -}}
+{{- define "edge-monitoring.complete" -}}
 {{- $mapping := first . -}}
 {{- range $key, $default := last . -}}
 {{- $value := get $mapping $key -}}
 {{- if or (not (hasKey $mapping $key)) (kindIs "invalid" $value) -}}
 {{- $_ := set $mapping $key $default -}}
 {{- else if and (kindIs "map" $value) (kindIs "map" $default) -}}
-{{- include "em.complete" (list $value $default) -}}
+{{- include "edge-monitoring.complete" (list $value $default) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
 {{/* A Service's name begins with a letter. Two names that differ stay two where they are shortened. */}}
-{{- define "em.fullname" -}}
+{{- define "edge-monitoring.fullname" -}}
 {{- $name := .Values.fullnameOverride | default .Release.Name -}}
 {{- if regexMatch "^[^a-z]" $name -}}{{- $name = printf "em-%s" $name -}}{{- end -}}
 {{- if gt (len $name) 40 -}}
@@ -27,66 +27,66 @@
 {{- end -}}
 
 {{/* Name of a component's objects. Takes (list $ "component"). */}}
-{{- define "em.name" -}}
-{{- printf "%s-%s" (include "em.fullname" (first .)) (last .) -}}
+{{- define "edge-monitoring.name" -}}
+{{- printf "%s-%s" (include "edge-monitoring.fullname" (first .)) (last .) -}}
 {{- end -}}
 
-{{- define "em.selector" -}}
+{{- define "edge-monitoring.selector" -}}
 app.kubernetes.io/name: {{ (first .).Chart.Name }}
 app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}
 app.kubernetes.io/component: {{ last . }}
 {{- end -}}
 
 {{/* The chart's own labels stay: selectors look for them. */}}
-{{- define "em.labels" -}}
+{{- define "edge-monitoring.labels" -}}
 {{- $root := first . -}}
-{{- $labels := include "em.selector" . | fromYaml -}}
+{{- $labels := include "edge-monitoring.selector" . | fromYaml -}}
 {{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service -}}
 {{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_") -}}
 {{- toYaml (mergeOverwrite (deepCopy $root.Values.commonLabels) $labels) -}}
 {{- end -}}
 
-{{- define "em.metadata" -}}
-name: {{ include "em.name" . }}
+{{- define "edge-monitoring.metadata" -}}
+name: {{ include "edge-monitoring.name" . }}
 namespace: {{ (first .).Release.Namespace | quote }}
 labels:
-  {{- include "em.labels" . | nindent 2 }}
+  {{- include "edge-monitoring.labels" . | nindent 2 }}
 {{- end -}}
 
 {{/* Metadata of an object outside namespaces: its name tells two releases apart. */}}
-{{- define "em.clusterMetadata" -}}
-name: {{ printf "%s-%s" (first .).Release.Namespace (include "em.name" .) }}
+{{- define "edge-monitoring.clusterMetadata" -}}
+name: {{ printf "%s-%s" (first .).Release.Namespace (include "edge-monitoring.name" .) }}
 labels:
-  {{- include "em.labels" . | nindent 2 }}
+  {{- include "edge-monitoring.labels" . | nindent 2 }}
 {{- end -}}
 
 {{/* A ClusterRole's binding to the component's ServiceAccount. */}}
-{{- define "em.clusterRoleBinding" -}}
+{{- define "edge-monitoring.clusterRoleBinding" -}}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
-  {{- include "em.clusterMetadata" . | nindent 2 }}
+  {{- include "edge-monitoring.clusterMetadata" . | nindent 2 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: ClusterRole
-  name: {{ printf "%s-%s" (first .).Release.Namespace (include "em.name" .) }}
+  name: {{ printf "%s-%s" (first .).Release.Namespace (include "edge-monitoring.name" .) }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "em.name" . }}
+    name: {{ include "edge-monitoring.name" . }}
     namespace: {{ (first .).Release.Namespace | quote }}
 {{- end -}}
 
 {{/* Only pods that talk to the API get a token, and they ask for it themselves. */}}
-{{- define "em.serviceAccount" -}}
+{{- define "edge-monitoring.serviceAccount" -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  {{- include "em.metadata" . | nindent 2 }}
+  {{- include "edge-monitoring.metadata" . | nindent 2 }}
 automountServiceAccountToken: false
 {{- end -}}
 
 {{/* Takes (list $ image). */}}
-{{- define "em.image" -}}
+{{- define "edge-monitoring.image" -}}
 {{- $root := first . -}}
 {{- $image := last . -}}
 {{- $name := printf "%s/%s" ($root.Values.imageRegistry | default $image.registry) $image.repository -}}
@@ -98,10 +98,10 @@ automountServiceAccountToken: false
 {{- end -}}
 
 {{/* What every pod template starts with. Takes (list $ component-values "component" token?). */}}
-{{- define "em.podSpec" -}}
+{{- define "edge-monitoring.podSpec" -}}
 {{- $root := index . 0 -}}
 {{- $component := index . 1 -}}
-serviceAccountName: {{ include "em.name" (list $root (index . 2)) }}
+serviceAccountName: {{ include "edge-monitoring.name" (list $root (index . 2)) }}
 automountServiceAccountToken: {{ index . 3 }}
 enableServiceLinks: false
 {{- with $root.Values.imagePullSecrets }}
@@ -128,10 +128,10 @@ securityContext:
 {{- end -}}
 
 {{/* What every container starts with. Takes (list $ component-values). */}}
-{{- define "em.container" -}}
+{{- define "edge-monitoring.container" -}}
 {{- $root := first . -}}
 {{- $component := last . -}}
-image: {{ include "em.image" (list $root $component.image) }}
+image: {{ include "edge-monitoring.image" (list $root $component.image) }}
 imagePullPolicy: {{ $component.image.pullPolicy }}
 securityContext:
   {{- toYaml $root.Values.containerSecurityContext | nindent 2 }}
@@ -141,7 +141,7 @@ resources:
 {{- end }}
 {{- end -}}
 
-{{- define "em.env" -}}
+{{- define "edge-monitoring.env" -}}
 {{- range $name, $value := . }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -149,13 +149,13 @@ resources:
 {{- end -}}
 
 {{/* Takes (list $ service-values "component"). */}}
-{{- define "em.service" -}}
+{{- define "edge-monitoring.service" -}}
 {{- $service := index . 1 -}}
 {{- $id := list (index . 0) (index . 2) -}}
 apiVersion: v1
 kind: Service
 metadata:
-  {{- include "em.metadata" $id | nindent 2 }}
+  {{- include "edge-monitoring.metadata" $id | nindent 2 }}
   {{- with $service.annotations }}
   annotations:
     {{- toYaml . | nindent 4 }}
@@ -163,7 +163,7 @@ metadata:
 spec:
   type: {{ $service.type }}
   selector:
-    {{- include "em.selector" $id | nindent 4 }}
+    {{- include "edge-monitoring.selector" $id | nindent 4 }}
   ports:
     - name: http
       port: {{ $service.port }}
@@ -175,7 +175,7 @@ spec:
 
 {{/* Of a table "what: prefix of its metrics", the names that a keep list reads; all of them where it is empty.
      Takes (list table keep extra); returns JSON. */}}
-{{- define "em.feeding" -}}
+{{- define "edge-monitoring.feeding" -}}
 {{- $keep := index . 1 -}}
 {{- $names := index . 2 -}}
 {{- range $name, $prefixes := index . 0 -}}
@@ -191,7 +191,7 @@ spec:
 
 {{/* What Prometheus reads, and its check before an upgrade, which has a configuration of its own.
      The volumes take (list $ "" or "-check"). */}}
-{{- define "em.prometheusMounts" -}}
+{{- define "edge-monitoring.prometheusMounts" -}}
 - {name: config, mountPath: /etc/prometheus/config, readOnly: true}
 - {name: rules, mountPath: /etc/prometheus/rules, readOnly: true}
 - {name: targets, mountPath: /etc/prometheus/targets, readOnly: true}
@@ -205,15 +205,15 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{- define "em.prometheusVolumes" -}}
+{{- define "edge-monitoring.prometheusVolumes" -}}
 {{- $root := first . -}}
 {{- $check := last . -}}
 - name: config
-  configMap: {name: {{ include "em.name" (list $root "server") }}{{ $check }}}
+  configMap: {name: {{ include "edge-monitoring.name" (list $root "server") }}{{ $check }}}
 - name: rules
-  configMap: {name: {{ $root.Values.prometheus.existingRules | default (include "em.name" (list $root "rules")) }}}
+  configMap: {name: {{ $root.Values.prometheus.existingRules | default (include "edge-monitoring.name" (list $root "rules")) }}}
 - name: targets
-  configMap: {name: {{ include "em.name" (list $root "targets") }}}
+  configMap: {name: {{ include "edge-monitoring.name" (list $root "targets") }}}
 {{- range $root.Values.fileSd }}
 {{- if .configMap }}
 - name: file-sd-{{ .job }}
@@ -228,7 +228,7 @@ spec:
 
 {{/* The data of the ConfigMap of its configuration. Without the end of its last line (|-, here and wherever text ends a
 document): Helm's program keeps it, Flux does not, and each would undo the other. */}}
-{{- define "em.prometheusConfig" -}}
+{{- define "edge-monitoring.prometheusConfig" -}}
 prometheus.yml: |-
   global:
     scrape_interval: {{ .Values.scrape.interval }}
@@ -253,7 +253,7 @@ prometheus.yml: |-
   {{- end }}
   {{- end }}
   scrape_configs:
-    {{- include "em.scrapeConfigs" . | nindent 4 }}
+    {{- include "edge-monitoring.scrapeConfigs" . | nindent 4 }}
   {{- with .Values.prometheus.remoteWrite }}
   remote_write:
     {{- toYaml . | nindent 4 }}

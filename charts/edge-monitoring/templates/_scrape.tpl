@@ -1,6 +1,6 @@
 {{/* The scrape jobs before the values of `scrape` are laid over them. Jobs that discover the same role share one watch
      of the API, because their kubernetes_sd_configs are equal; so a filter is a relabel rule, not an SD selector. */}}
-{{- define "em.jobs" -}}
+{{- define "edge-monitoring.jobs" -}}
 {{- $node := dict "role" "node" -}}
 {{- $pod := dict "role" "pod" -}}
 {{- $endpoints := dict "role" "endpointslice" -}}
@@ -11,7 +11,7 @@ kubelet: &kubelet
   tls_config: {ca_file: {{ $credentials }}/ca.crt, insecure_skip_verify: {{ .Values.scrape.kubeletInsecureSkipVerify }}}
   kubernetes_sd_configs: [{{ toJson $node }}]
   relabel_configs:
-    {{- include "em.nodes" . | nindent 4 }}
+    {{- include "edge-monitoring.nodes" . | nindent 4 }}
 probes:
   <<: *kubelet
   metrics_path: /metrics/probes
@@ -30,7 +30,7 @@ cadvisor:
 node-exporter:
   kubernetes_sd_configs: [{{ toJson $node }}]
   relabel_configs:
-    {{- include "em.nodes" . | nindent 4 }}
+    {{- include "edge-monitoring.nodes" . | nindent 4 }}
     - {source_labels: [__address__], regex: '(.+):\d+', target_label: __address__, replacement: '$1:{{ .Values.nodeExporter.port }}'}
 apiserver:
   scheme: https
@@ -52,7 +52,7 @@ coredns:
 kube-state-metrics:
   # The labels of its series say what they are about.
   honor_labels: true
-  {{- include "em.own" (list . "kube-state-metrics") | nindent 2 }}
+  {{- include "edge-monitoring.own" (list . "kube-state-metrics") | nindent 2 }}
   metric_relabel_configs:
     # What is not true is said by `true`, too: its value is 0 then.
     - {action: drop, source_labels: [__name__, condition], regex: kube_pod_status_ready;(false|unknown)}
@@ -62,7 +62,7 @@ kube-state-metrics:
 {{- if .Values.pushgateway.enabled }}
 pushgateway:
   honor_labels: true
-  {{- include "em.own" (list . "pushgateway") | nindent 2 }}
+  {{- include "edge-monitoring.own" (list . "pushgateway") | nindent 2 }}
   metric_relabel_configs:
     # Of the gateway itself only what it says about the pushes.
     - {action: drop, source_labels: [__name__, job], regex: (go|process|promhttp)_.+;pushgateway}
@@ -78,7 +78,7 @@ pods:
     {{- if .Values.scrape.coredns.enabled }}
     - {action: drop, source_labels: [__meta_kubernetes_namespace, __meta_kubernetes_pod_label_k8s_app], regex: kube-system;kube-dns}
     {{- end }}
-    {{- include "em.annotated" (list . "pod") | nindent 4 }}
+    {{- include "edge-monitoring.annotated" (list . "pod") | nindent 4 }}
 services:
   kubernetes_sd_configs: [{{ toJson $endpoints }}]
   relabel_configs:
@@ -87,30 +87,30 @@ services:
     {{- if .Values.scrape.coredns.enabled }}
     - {action: drop, source_labels: [__meta_kubernetes_namespace, __meta_kubernetes_service_label_k8s_app], regex: kube-system;kube-dns}
     {{- end }}
-    {{- include "em.annotated" (list . "service") | nindent 4 }}
+    {{- include "edge-monitoring.annotated" (list . "service") | nindent 4 }}
     - {source_labels: [__meta_kubernetes_service_name], target_label: service}
 {{- end -}}
 
-{{- define "em.nodes" -}}
+{{- define "edge-monitoring.nodes" -}}
 {{- range $label, $regex := .Values.scrape.nodeSelector }}
-- {action: keep, source_labels: [{{ include "em.metaLabel" (list "node_label" $label) }}], regex: {{ $regex | quote }}}
+- {action: keep, source_labels: [{{ include "edge-monitoring.metaLabel" (list "node_label" $label) }}], regex: {{ $regex | quote }}}
 {{- end }}
 - {source_labels: [__meta_kubernetes_node_name], target_label: node}
 {{- end -}}
 
 {{/* A component of this chart, found without DNS. Its Service's name is the instance, so that a new pod goes on with the
      series of the old one. Takes (list $ "component"). */}}
-{{- define "em.own" -}}
+{{- define "edge-monitoring.own" -}}
 kubernetes_sd_configs: [{role: endpointslice}]
 relabel_configs:
   - action: keep
     source_labels: [__meta_kubernetes_namespace, __meta_kubernetes_service_name, __meta_kubernetes_endpointslice_port_name]
-    regex: {{ (first .).Release.Namespace }};{{ include "em.name" . }};http
+    regex: {{ (first .).Release.Namespace }};{{ include "edge-monitoring.name" . }};http
   - {source_labels: [__meta_kubernetes_service_name], target_label: instance}
 {{- end -}}
 
 {{/* What the annotations prometheus.io/* of a pod or a Service ask for. Takes (list $ "pod"|"service"). */}}
-{{- define "em.annotated" -}}
+{{- define "edge-monitoring.annotated" -}}
 {{- $annotation := printf "__meta_kubernetes_%s_annotation_prometheus_io_" (last .) -}}
 - {action: keep, source_labels: [{{ $annotation }}scrape], regex: "true"}
 - {source_labels: [{{ $annotation }}scheme], regex: "(https?)", target_label: __scheme__}
@@ -123,23 +123,23 @@ relabel_configs:
 - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
 - {source_labels: [__meta_kubernetes_pod_node_name], target_label: node}
 {{- range $name, $label := (first .).Values.scrape.podLabels }}
-- {source_labels: [{{ include "em.metaLabel" (list "pod_label" $label) }}], regex: (.+), target_label: {{ $name }}}
+- {source_labels: [{{ include "edge-monitoring.metaLabel" (list "pod_label" $label) }}], regex: (.+), target_label: {{ $name }}}
 {{- end }}
 {{- end -}}
 
 {{/* Prometheus' name for a Kubernetes label. Takes (list "node_label" "a.b/c"). */}}
-{{- define "em.metaLabel" -}}
+{{- define "edge-monitoring.metaLabel" -}}
 {{- printf "__meta_kubernetes_%s_%s" (first .) (regexReplaceAll "[^a-zA-Z0-9_]" (last .) "_") -}}
 {{- end -}}
 
 {{/* All scrape configs: every target says which cluster it is in, and series that nobody reads are not stored. */}}
-{{- define "em.scrapeConfigs" -}}
+{{- define "edge-monitoring.scrapeConfigs" -}}
 {{- $root := . -}}
 {{- /* Prometheus expands $ in a replacement; $$ is one. */ -}}
 {{- $cluster := dict "target_label" "cluster" "replacement" (replace "$" "$$" .Values.cluster) -}}
 {{- $configs := list -}}
-{{- $jobs := include "em.jobs" . | fromYaml -}}
-{{- with $jobs.Error -}}{{- fail (printf "%s\n%s" . (include "em.jobs" $root)) -}}{{- end -}}
+{{- $jobs := include "edge-monitoring.jobs" . | fromYaml -}}
+{{- with $jobs.Error -}}{{- fail (printf "%s\n%s" . (include "edge-monitoring.jobs" $root)) -}}{{- end -}}
 {{- range $name, $job := $jobs -}}
 {{- $scrape := index $root.Values.scrape $name -}}
 {{- if $scrape.enabled -}}
@@ -161,26 +161,26 @@ relabel_configs:
 {{- if .configMap -}}{{- $files = printf "/etc/prometheus/file_sd/%s/*" .job -}}{{- end -}}
 {{- $names := list $files -}}
 {{- if .configMap -}}{{- $names = list (printf "%s.json" $files) (printf "%s.yml" $files) -}}{{- end -}}
-{{- $configs = append $configs (include "em.discovered" (list . (dict "job_name" .job "file_sd_configs" (list (dict "files" $names))) $cluster) | fromYaml) -}}
+{{- $configs = append $configs (include "edge-monitoring.discovered" (list . (dict "job_name" .job "file_sd_configs" (list (dict "files" $names))) $cluster) | fromYaml) -}}
 {{- end -}}
 {{- range .Values.httpSd -}}
 {{- $sd := dict "url" .url "refresh_interval" (.refreshInterval | default "60s") -}}
-{{- $configs = append $configs (include "em.discovered" (list . (dict "job_name" .job "http_sd_configs" (list $sd)) $cluster) | fromYaml) -}}
+{{- $configs = append $configs (include "edge-monitoring.discovered" (list . (dict "job_name" .job "http_sd_configs" (list $sd)) $cluster) | fromYaml) -}}
 {{- end -}}
 {{- range .Values.extraScrapeConfigs -}}
-{{- $configs = append $configs (include "em.discovered" (list (dict "config" .) (dict "job_name" .job_name) $cluster) | fromYaml) -}}
+{{- $configs = append $configs (include "edge-monitoring.discovered" (list (dict "config" .) (dict "job_name" .job_name) $cluster) | fromYaml) -}}
 {{- end -}}
 {{- toYaml $configs -}}
 {{- end -}}
 
-{{- define "em.discovered" -}}
+{{- define "edge-monitoring.discovered" -}}
 {{- $config := (index . 0).config | default dict -}}
 {{- $relabel := prepend ($config.relabel_configs | default list) (index . 2) -}}
 {{- merge (dict "relabel_configs" $relabel) (index . 1) (deepCopy $config) | toYaml -}}
 {{- end -}}
 
 {{/* Resources of kube-state-metrics, with the prefix of their metrics. */}}
-{{- define "em.resources" -}}
+{{- define "edge-monitoring.resources" -}}
 configmaps: kube_configmap_
 cronjobs: kube_cronjob_
 daemonsets: kube_daemonset_
@@ -209,7 +209,7 @@ volumeattachments: kube_volumeattachment_
 {{- end -}}
 
 {{/* API groups of those resources that are not in the core group. */}}
-{{- define "em.apiGroups" -}}
+{{- define "edge-monitoring.apiGroups" -}}
 cronjobs: batch
 daemonsets: apps
 deployments: apps
@@ -227,7 +227,7 @@ volumeattachments: storage.k8s.io
 {{- end -}}
 
 {{/* Collectors of node-exporter, with the prefixes of their metrics. */}}
-{{- define "em.collectors" -}}
+{{- define "edge-monitoring.collectors" -}}
 conntrack: node_nf_conntrack_
 cpu: node_cpu_seconds_ node_cpu_guest_ node_cpu_info
 cpufreq: node_cpu_scaling_ node_cpu_frequency_

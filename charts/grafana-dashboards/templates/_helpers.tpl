@@ -1,4 +1,4 @@
-{{- define "gd.labels" -}}
+{{- define "grafana-dashboards.labels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
