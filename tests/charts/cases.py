@@ -2,6 +2,12 @@
 
 from typing import Any
 
+# What Prometheus scrapes in every flavour. All but the last three store by a list.
+JOBS = (
+    *("kubelet", "probes", "cadvisor", "kube-state-metrics", "node-exporter", "apiserver", "coredns", "prometheus"),
+    *("pushgateway", "pods", "services"),
+)
+
 # Self-signed; nobody has its key.
 CERTIFICATE = """\
 -----BEGIN CERTIFICATE-----
@@ -164,21 +170,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "networkPolicy": {"enabled": False},
             "prometheus": {"persistence": {"enabled": False}, "service": {"type": "ClusterIP"}},
         },
-        "everything stored": {
-            "scrape": {
-                job: {"keep": []}
-                for job in (
-                    "kubelet",
-                    "probes",
-                    "cadvisor",
-                    "kube-state-metrics",
-                    "node-exporter",
-                    "apiserver",
-                    "coredns",
-                    "prometheus",
-                )
-            }
-        },
+        "everything stored": {"scrape": {job: {"keep": []} for job in JOBS[:-3]}},
         "scraped often": {"scrape": {"interval": "5s"}},
         "an agent": {
             "prometheus": {
@@ -190,24 +182,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         },
         "a claim of one's own": {"prometheus": {"persistence": {"existingClaim": "mine"}, "retention": {"size": ""}}},
         "rules of one's own": {"prometheus": {"existingRules": "mine"}},
-        "no jobs": {
-            "scrape": {
-                job: {"enabled": False}
-                for job in (
-                    "kubelet",
-                    "probes",
-                    "cadvisor",
-                    "kube-state-metrics",
-                    "node-exporter",
-                    "apiserver",
-                    "coredns",
-                    "pushgateway",
-                    "prometheus",
-                    "pods",
-                    "services",
-                )
-            }
-        },
+        "no jobs": {"scrape": {job: {"enabled": False} for job in JOBS}},
     },
     "metrics-server": {
         "defaults": {},

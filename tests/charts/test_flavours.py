@@ -17,22 +17,10 @@ from typing import Any
 import pytest
 import yaml
 
+from .cases import JOBS
 from .conftest import ROOT, Render
 
 HERE = Path(__file__).parent / "flavours"
-JOBS = {
-    "kubelet",
-    "probes",
-    "cadvisor",
-    "kube-state-metrics",
-    "node-exporter",
-    "apiserver",
-    "coredns",
-    "pushgateway",
-    "prometheus",
-    "pods",
-    "services",
-}
 CASES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "everything": {
@@ -194,7 +182,7 @@ def test_chart_flavour_has_the_same_jobs_and_labels(case: str, values: Values, p
     own = {"sensors", "cameras", "inventory", "router"} if case == "everything" else set()
     # Of `prometheus` the chart keeps its own targets.
     jobs["prometheus"].setdefault("static_configs", [{"targets": ["localhost:9090"]}])
-    assert set(jobs) == JOBS | own
+    assert set(jobs) == {*JOBS} | own
     cluster = CASES[case].get("continuum_cluster", "cluster")
     for name, job in jobs.items():
         assert job["relabel_configs"][0] == {"target_label": "cluster", "replacement": cluster}, name
