@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Write README.md and values.schema.json of each chart from the comments of its values.yaml.
+"""Write the README.md of each chart and of each role, and the values.schema.json of each chart.
 
-Above a key, ``# -- text`` describes it (the text may go on in further comment lines) and ``# @schema {...}`` adds JSON
-Schema keywords to what its default value says. A key with a description, and every list, is one row of the README; a
-mapping without one is a heading for its keys. Beside it, where they are there, ``definitions.yaml`` holds shared
-definitions, ``foreign.yaml`` the keys of other charts that are let through, and ``templates/_defaults.tpl`` gets the
-defaults, for templates to fall back on where a user has written ``null``.
+Those of a chart come from the comments of its values.yaml. Above a key, ``# -- text`` describes it (the text may go on
+in further comment lines) and ``# @schema {...}`` adds JSON Schema keywords to what its default value says. A key with a
+description, and every list, is one row of the README; a mapping without one is a heading for its keys. Beside it, where
+they are there, ``definitions.yaml`` holds shared definitions, ``foreign.yaml`` the keys of other charts that are let
+through, and ``templates/_defaults.tpl`` gets the defaults, for templates to fall back on where a user has written
+``null``. That of a role comes from its argument specs. ABOUT.md, which every chart has and some roles, holds what is
+said of no single value.
 
     charts/docs.py            write
     charts/docs.py --check    fail, naming the files that are stale
@@ -13,6 +15,7 @@ defaults, for templates to fall back on where a user has written ``null``.
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ from typing import Any
 import yaml
 
 CHARTS = Path(__file__).resolve().parent
+ROLES = CHARTS.parent / "roles"
 TYPES = {
     "tag:yaml.org,2002:str": "string",
     "tag:yaml.org,2002:int": "integer",
@@ -119,11 +123,15 @@ def to_rows(values: tuple[Value, ...]) -> Iterator[str]:
             yield from to_rows(value.children)
             continue
         default = json.dumps(value.default, ensure_ascii=False)
-        cells = (f"`{'.'.join(value.path)}`", value.type, f"`{default}`", value.description)
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        yield to_row(f"`{'.'.join(value.path)}`", value.type, f"`{default}`", value.description)
 
 
-def render(chart: Path) -> dict[Path, str]:
+def to_row(*cells: str) -> str:
+    """Return one row of a table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def render_chart(chart: Path) -> dict[Path, str]:
     """Return the files of a chart that follow from its values.yaml."""
     source = (chart / "values.yaml").read_text(encoding="utf-8")
     meta = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
@@ -167,14 +175,86 @@ def render(chart: Path) -> dict[Path, str]:
     return files
 
 
+# What Ansible's documentation marks, and how Markdown shows it.
+MARKUP = (
+    (r"\b(?:C|E|F|M|O|P|RV|V)\(((?:[^()\\]|\\.)*)\)", r"`\1`"),
+    (r"\bI\(([^()]*)\)", r"*\1*"),
+    (r"\bB\(([^()]*)\)", r"**\1**"),
+)
+
+
+def to_paragraphs(description: str | list[str]) -> list[str]:
+    """Return a description of an argument spec as Markdown."""
+    paragraphs = [description] if isinstance(description, str) else description
+    for pattern, shown in MARKUP:
+        paragraphs = [re.sub(pattern, shown, text) for text in paragraphs]
+    return [" ".join(text.split()) for text in paragraphs]
+
+
+def to_option_rows(options: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Yield the rows of a role's options, each with those within it."""
+    for name, option in options.items():
+        kind = f"{option['type']} of {option['elements']}" if "elements" in option else option["type"]
+        default = f"`{json.dumps(option['default'], ensure_ascii=False)}`" if "default" in option else ""
+        meaning = to_paragraphs(option["description"])
+        if "choices" in option:
+            meaning.append(f"One of {', '.join(f'`{choice}`' for choice in option['choices'])}.")
+        yield to_row(f"`{above}{name}`", kind, "required" if option.get("required") else default, " ".join(meaning))
+        yield from to_option_rows(option.get("options", {}), f"{above}{name}.")
+
+
+def to_table(options: dict[str, Any]) -> list[str]:
+    """Return the table of a role's options, nothing where there are none."""
+    head = ["| Variable | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
+    return ["\n".join([*head, *to_option_rows(options)])] if options else []
+
+
+def to_section(entry: str, spec: dict[str, Any], main: dict[str, Any]) -> list[str]:
+    """Return the paragraphs of an entry point besides main; ``main`` are the options of that."""
+    options = spec.get("options", {})
+    more = {name: option for name, option in options.items() if name not in main}
+    takes = [f"It takes the variables above{', and these:' if more else '.'}"] if len(more) < len(options) else []
+    return [
+        f"## Entry point {entry}",
+        f"{spec['short_description']}.",
+        *to_paragraphs(spec.get("description", [])),
+        *takes,
+        *to_table(more),
+    ]
+
+
+def render_role(role: Path) -> dict[Path, str]:
+    """Return the README of a role, which follows from its argument specs."""
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
+    about = role / "ABOUT.md"
+    sources = [*(["ABOUT.md"] if about.exists() else []), "meta/argument_specs.yml"]
+    main = specs.pop("main", {})
+    readme = [f"<!-- Written by charts/docs.py from {' and '.join(sources)}. -->\n# continuum.edge.{role.name}"]
+    if main:
+        readme += [f"{main['short_description']}.", *to_paragraphs(main.get("description", []))]
+    if about.exists():
+        readme.append(about.read_text(encoding="utf-8").strip())
+    if main:
+        readme += [
+            "## Variables",
+            "A variable of the role that is not among these is refused.",
+            *to_table(main["options"]),
+        ]
+    for entry, spec in specs.items():
+        readme += to_section(entry, spec, main.get("options", {}))
+    return {role / "README.md": "\n\n".join(readme) + "\n"}
+
+
 def main() -> int:
     """Write the files, or compare them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is stale")
-    parser.add_argument("chart", nargs="*", type=Path, help="folder of a chart; default: all that have an ABOUT.md")
     arguments = parser.parse_args()
-    charts = arguments.chart or sorted(path.parent for path in CHARTS.glob("*/ABOUT.md"))
-    files = {path: text for chart in charts for path, text in render(chart.resolve()).items()}
+    files: dict[Path, str] = {}
+    for about in sorted(CHARTS.glob("*/ABOUT.md")):
+        files |= render_chart(about.parent)
+    for specs in sorted(ROLES.glob("*/meta/argument_specs.yml")):
+        files |= render_role(specs.parents[1])
     stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if arguments.check:
         for path in stale:
