@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted(
@@ -81,12 +81,14 @@ class Filters(dict[str, Any]):
         return self[name]
 
 
-def rendered(template: str, variable: type[Anything]) -> str:
+def rendered(template: Path, variable: type[Anything]) -> str:
     # Ansible's own settings, as far as they concern lines.
-    environment = Environment(undefined=variable, trim_blocks=True, keep_trailing_newline=True)  # noqa: S701 # no HTML
+    environment = Environment(  # noqa: S701 # no HTML
+        loader=FileSystemLoader(template.parent), undefined=variable, trim_blocks=True, keep_trailing_newline=True
+    )
     environment.filters, environment.tests = Filters(variable()), Filters(variable.holds)
     environment.globals.clear()
-    return environment.from_string(template).render()
+    return environment.get_template(template.name).render()
 
 
 # Of templates: a list that is rendered can have one word, and what is called by `eval` stands in single quotes.
@@ -107,10 +109,13 @@ def test_script(script: Path) -> None:
 @pytest.mark.parametrize("variable", [Anything, Nothing])
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_template(template: Path, variable: type[Anything]) -> None:
-    assert shellcheck(rendered(template.read_text(encoding="utf-8"), variable), EXPECTED) == ""
+    assert shellcheck(rendered(template, variable), EXPECTED) == ""
 
 
-def test_both_branches_are_rendered_and_judged() -> None:
-    template = "{% for n in names | map('upper') %}{% if n.a is x %}\necho $one\n{% else %}\necho $two\n{% endif %}{% endfor %}"
+def test_both_branches_are_rendered_and_judged(tmp_path: Path) -> None:
+    template = tmp_path / "both.sh.j2"
+    template.write_text(
+        "{% for n in names | map('upper') %}{% if n.a is x %}\necho $one\n{% else %}\necho $two\n{% endif %}{% endfor %}"
+    )
     assert "one is referenced but not assigned" in shellcheck(rendered(template, Anything), EXPECTED)
     assert "two is referenced but not assigned" in shellcheck(rendered(template, Nothing), EXPECTED)

@@ -27,23 +27,28 @@ CONTROL_PLANE = [
 ON_NODES = ["containerd", "kubelet", "kube-proxy"]
 SERVICES = CONTROL_PLANE + [f"{node}-{program}" for node in NODES for program in ON_NODES]
 
-CLAIM = """
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: claim}
-spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 48Mi}}}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: pod}
-spec:
-  terminationGracePeriodSeconds: 0
-  containers:
-    - name: pause
-      image: registry.k8s.io/pause:3.10.1
-      volumeMounts: [{name: data, mountPath: /data}]
-  volumes: [{name: data, persistentVolumeClaim: {claimName: claim}}]
-"""
+
+def pod_with_volume(name: str, claim: str, **spec: object) -> str:
+    """A claim of 48 MiB and a pod that has it mounted, as JSON."""
+    container = {"name": "pause", "image": "registry.k8s.io/pause:3.10.1"}
+    items: list[dict[str, object]] = [
+        {
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": claim},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "48Mi"}}},
+        },
+        {
+            "kind": "Pod",
+            "metadata": {"name": name},
+            "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "containers": [{**container, "volumeMounts": [{"name": "data", "mountPath": "/data"}]}],
+                "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+                **spec,
+            },
+        },
+    ]
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", **item} for item in items]})
 
 
 def kubectl(host: Host, arguments: str) -> str:
@@ -72,7 +77,7 @@ def ready(host: Host) -> bool:
 @pytest.fixture(scope="module")
 def volume(host: Host) -> Iterator[Path]:
     """A bound volume of 48 MiB, as the machine sees it, mounted into a running pod."""
-    host.check_output(f"echo '{CLAIM}' | KUBECONFIG={CLUSTER}/kubeconfig {CLUSTER}/bin/kubectl apply -f -")
+    kubectl(host, f"apply -f - <<'EOF'\n{pod_with_volume('pod', 'claim')}\nEOF")
     kubectl(host, "wait pod/pod --for=condition=Ready --timeout=90s")
     name = kubectl(host, "get pvc claim -o jsonpath={.spec.volumeName}").strip()
     yield CLUSTER / "volumes" / name
@@ -259,11 +264,32 @@ def test_process_of_a_new_program_is_a_new_one(host: Host) -> None:
     assert "changed=0" in play(host)
 
 
-def test_another_node_gets_all_that_it_needs(host: Host) -> None:
-    """In check mode, as a node cannot be taken away again."""
-    announced = play(host, "--check -v -e '{local_cluster_nodes: [{}, {}, {}, {}]}'")
+FOUR = "-e '{local_cluster_nodes: [{}, {}, {}, {}]}'"
+
+
+def test_nodes_are_added_and_taken_away_by_the_list(host: Host) -> None:
+    announced = play(host, f"--check -v {FOUR}")
     for needed in ("certificates and kubeconfigs", "network of molecule-4", "mounts of molecule-4"):
         assert f"made: {needed}" in announced
+    play(host, FOUR)
+    selector = {"kubernetes.io/hostname": "molecule-4"}
+    kubectl(host, f"apply -f - <<'EOF'\n{pod_with_volume('on-the-fourth', 'fourth', nodeSelector=selector)}\nEOF")
+    kubectl(host, "wait pod/on-the-fourth --for=condition=Ready --timeout=90s")
+    with pytest.raises(AssertionError, match=r"no longer has molecule-4.* default/fourth"):
+        play(host)
+    assert "molecule-4" in kubectl(host, "get nodes -o name")
+    play(host, "-e local_cluster_drop_volumes=true")
+    assert "molecule-4" not in kubectl(host, "get nodes -o name")
+    places = (
+        f"ls {CLUSTER}/nodes {CLUSTER}/service",
+        "ip netns list",
+        "cat /proc/mounts",
+        "find /sys/fs/cgroup -type d",
+    )
+    for place in places:
+        assert "molecule-4" not in host.check_output(place), place
+    eventually(lambda: "fourth" not in kubectl(host, "get pv,pvc -A"), 60, "the end of its volume")
+    assert "changed=0" in play(host)
 
 
 def test_second_cluster_of_the_same_name_is_refused(host: Host, tmp_path: Path) -> None:
