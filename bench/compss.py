@@ -100,16 +100,8 @@ def application(release: str, script: str, text: str, node: str, workers: int, *
         "results": {"enabled": False},
         "monitoring": {"linger": 10, "pushgatewayUrl": ""},
     }
-    run(
-        "helm",
-        "install",
-        release,
-        str(ROOT / "charts" / "compss"),
-        "--create-namespace",
-        "-f",
-        "-",
-        text=json.dumps(values),
-    )
+    chart = str(ROOT / "charts" / "compss")
+    run("helm", "install", release, chart, "--create-namespace", "-f", "-", text=json.dumps(values))
     try:
         yield time.time()
     finally:
@@ -182,9 +174,8 @@ def scaling(node: str) -> None:
             time.sleep(0.2)
         seconds = time.monotonic() - began
         ended("scale")
-    figure(
-        "scaled from 1 worker to 3, until both new ones have ended a task", seconds, "s", 10, command="kubectl scale"
-    )
+    name = "scaled from 1 worker to 3, until both new ones have ended a task"
+    figure(name, seconds, "s", 10, command="kubectl scale")
 
 
 def monitoring(node: str) -> None:
