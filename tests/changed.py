@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -99,28 +99,29 @@ ONLY_LINTED = (
     *("*.md", "LICENSE", "Makefile", "galaxy.yml", "ansible.cfg", "meta/*", "changelogs/*", ".ci/*", ".config/*", ".*"),
     *("tests/lint/*", "tests/live/*", "tests/run", "tests/machines", "tests/*.py", "tests/sanity/*", "docs/platforms.json"),
 )
+#: What the stage sanity looks at: the collection as its users get it.
+BUILT = ("plugins/*", "roles/*", "playbooks/*", "meta/*", "galaxy.yml", "tests/sanity/*", "tests/unit/*")
 
 
-def touched(files: Iterable[str]) -> dict[str, list[str]]:
+def touched(files: Collection[str]) -> dict[str, list[str]]:
     """By stage, what runs of it; an empty list where all of it does."""
     rows = [row for file in files for row in TOUCHES if fnmatchcase(file, row[0])]
     stages = {}
+    if any(fnmatchcase(file, pattern) for file in files for pattern in BUILT):
+        stages["sanity"] = []
     for stage, column in (("unit", 1), ("cluster", 2)):
         names = sorted({name for row in rows for name in row[column].split()})
         if names:
             stages[stage] = [] if EVERYTHING in names else names
-    if any(
-        file.startswith(("plugins/", "roles/", "playbooks/", "meta/", "tests/sanity/", "galaxy.yml")) for file in files
-    ):
-        stages["sanity"] = []
     return stages
 
 
 def changed(base: str) -> list[str]:
     def git(*command: str) -> list[str]:
-        return subprocess.run(
-            ["git", *command], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.splitlines()
+        done = subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"tests/run: error: git {' '.join(command)}: {done.stderr.strip() or 'no common commit'}")
+        return done.stdout.splitlines()
 
     (start,) = git("merge-base", base, "HEAD")
     return sorted({*git("diff", "--name-only", start), *git("ls-files", "--others", "--exclude-standard")})
