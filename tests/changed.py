@@ -56,14 +56,15 @@ TOUCHES = (
     ("playbooks/verify.yml", "", "monitoring edge"),
     (
         "plugins/*",
-        "tests/unit tests/rules tests/gitops tests/charts tests/dashboards tests/property",
+        "tests/unit tests/contracts tests/rules tests/gitops tests/charts tests/dashboards tests/property",
         "release check monitoring",
     ),
     ("plugins/*/application.py", "", "compss"),
     ("plugins/*/volume.py", "", "upgrade"),
     ("plugins/*/bundle*.py", "", "airgap"),
     ("plugins/*/nodes.py", "", "edge"),
-    ("roles/*", "tests/unit", ""),
+    ("meta/runtime.yml", "tests/contracts", ""),
+    ("roles/*", "tests/unit tests/contracts", ""),
     ("roles/build_image/*", "", "compss"),
     ("roles/bundle/*", "", "airgap"),
     ("roles/common/*", "", SITE),
@@ -81,6 +82,7 @@ TOUCHES = (
     ("tests/bench/*", "tests/bench", ""),
     ("tests/charts/*", "tests/charts", ""),
     ("tests/compss/*", "tests/compss", ""),
+    ("tests/contracts/*", "tests/contracts", ""),
     ("tests/dashboards/*", "tests/dashboards", ""),
     ("tests/gitops/*", "tests/gitops", ""),
     ("tests/pycompss/*", "tests/pycompss", ""),
@@ -97,7 +99,15 @@ TOUCHES = (
 #: What only the linters see, which every run has: texts, settings of tools, and what needs a cluster of its own.
 ONLY_LINTED = (
     *("*.md", "LICENSE", "Makefile", "galaxy.yml", "ansible.cfg", "meta/*", "changelogs/*", ".ci/*", ".config/*", ".*"),
-    *("tests/lint/*", "tests/live/*", "tests/run", "tests/machines", "tests/*.py", "tests/sanity/*", "docs/platforms.json"),
+    *(
+        "tests/lint/*",
+        "tests/live/*",
+        "tests/run",
+        "tests/machines",
+        "tests/*.py",
+        "tests/sanity/*",
+        "docs/platforms.json",
+    ),
 )
 #: What the stage sanity looks at: the collection as its users get it.
 BUILT = ("plugins/*", "roles/*", "playbooks/*", "meta/*", "galaxy.yml", "tests/sanity/*", "tests/unit/*")

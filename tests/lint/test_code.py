@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 60
 #: What may be longer, and why. A name whose function is short again goes.
 LONGER = {
-    "plugins/module_utils/application.py: follow": "to be divided",
     "plugins/module_utils/catalogue/data/compute.py: ladder": "a table of metrics",
     "plugins/module_utils/catalogue/data/network.py: direction": "a table of metrics",
     "plugins/modules/recording_rules.py: main": "a table of options",
