@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from ..model import Metric
-from . import application, compss, cpu, devices, memory, network, node, platform, storage
+from . import application, completeness, compss, cpu, devices, memory, network, node, platform, storage
 from .alerts import ALERTS
 from .compss import SERIES as COMPSS_SERIES
 
 METRICS: tuple[Metric, ...] = tuple(
     metric
-    for subject in (cpu, memory, network, storage, node, devices, application, compss, platform)
+    for subject in (cpu, memory, network, storage, node, devices, application, compss, platform, completeness)
     for metric in subject.METRICS
 )
 

@@ -145,4 +145,22 @@ ALERTS = (
             "(compss_worker:duration_seconds:mean): look at its node. Else the deadline is too short for the data."
         ),
     ),
+    Alert(
+        name="RecordOut",
+        category="platform",
+        level="node",
+        severity="warning",
+        hold="15m",
+        expr="node:record_gaps:count > 0",
+        summary="{{ $labels.record }} is out on node {{ $labels.node }}: {{ $value }} missing or counted twice.",
+        description=(
+            "The API says that node {{ $labels.node }} has more, or less, than {{ $labels.record }} counts there. Sums "
+            "over it, and what is decided by them, are wrong."
+        ),
+        runbook=(
+            "Is the node scraped (Status, Target health)? Then its exporter names things otherwise: compare its series "
+            "with docs/metrics.md, What counts once, and set the option that fits (virtual_interfaces, virtual_disks, "
+            "node_cgroup, …). A runtime that shows pods only has no records of containers."
+        ),
+    ),
 )
