@@ -67,11 +67,11 @@ metrics:
       description: V(source), V(candidate), V(requirement) or V(support).
       type: str
     source:
-      description: The source's own queries.
+      description: The queries of EXTRACT's deliverable D3.2.
       type: list
       elements: str
     difference:
-      description: Why the expression differs from the source's.
+      description: Why the expression differs from those of D3.2.
       type: str
     expr:
       description: The expression, filled in.

@@ -1,6 +1,6 @@
 # Copyright: the continuum.edge maintainers
 # Apache License 2.0 (see LICENSE)
-"""The metric catalogue: the one source of rules, reference, dashboards and the Monitoring API."""
+"""The metric catalogue: what rules, reference and dashboards are made of."""
 
 from __future__ import annotations
 

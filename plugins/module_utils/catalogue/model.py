@@ -35,8 +35,8 @@ UNITS = (
     "watts",
 )
 TYPES = ("count", "gauge", "info", "percent", "quantile", "rate", "ratio", "state")
-# Why an entry is there: printed by the source, named by it as a candidate, required but left unimplemented by it,
-# or needed by other entries and by the dashboards.
+# Why an entry is there: printed by D3.2 (see reference.py), named by it as a candidate, required but left unimplemented
+# by it, or needed by other entries and by the dashboards.
 ORIGINS = ("source", "candidate", "requirement", "support")
 
 

@@ -25,25 +25,28 @@ TITLES = {
     "platform": "Platform",
 }
 ORIGINS = {
-    "source": "a metric of the source",
-    "candidate": "a candidate of the source",
-    "requirement": "a requirement that the source left unimplemented",
+    "source": "a metric of D3.2",
+    "candidate": "a candidate of D3.2",
+    "requirement": "a requirement that D3.2 left unimplemented",
     "support": "needed by other records or by the dashboards",
 }
 INTRODUCTION = f"""\
 <!-- Generated: PYTHONPATH=collections {COMMAND} -->
 # Metric reference
 
-Every metric that `continuum.edge` records. Dashboards, the Monitoring API and quality-of-service guarantees read these
-records and never the raw series. `continuum.edge.recording_rules` renders them for the Prometheus that is installed;
+Every metric that `continuum.edge` records. Dashboards and alerts read these records and never the raw series.
+`continuum.edge.recording_rules` renders them for the Prometheus that is installed;
 `continuum.edge.recording_rules_info` returns what stands here as data.
+
+Many of them were asked for, with queries for the cAdvisor of their day, by deliverable D3.2 of the project EXTRACT
+(2024) and by the school of the project ELIXIRION (2025), which uses it. D3.2 stands for both below.
 
 ## How to read it
 
 - A name is `level:metric:operations`. The level says by which labels the series are told apart; every record has the
   cluster's label, `cluster`, too.
 - Units are base units: bytes, seconds, cores (1 is 100 % of one core), ratios from 0 to 1. Percent stands only where
-  the source defines the metric so.
+  D3.2 defines the metric so.
 - A ratio of many is the sum above the line over the sum below it, never a mean of ratios.
 - Expressions are shown with the default configuration. Selectors, the cluster's label, the windows and what is a node's
   own cgroup are options of the module.
@@ -113,7 +116,7 @@ def section(metric: dict[str, Any]) -> str:
             facts.append(f"{threshold}: {text(metric[threshold])}")
     lines += ["; ".join(facts) + ".", "", "```promql", metric["expr"], "```", ""]
     if metric["source"]:
-        lines += ["The source's query:", "", "```promql", *metric["source"], "```", ""]
+        lines += ["The query of D3.2:", "", "```promql", *metric["source"], "```", ""]
     if metric["difference"]:
         lines += [f"{'Why ours differs' if metric['source'] else 'Why so'}: {metric['difference']}", ""]
     if metric["absent"]:

@@ -1,6 +1,6 @@
 # Copyright: the continuum.edge maintainers
 # Apache License 2.0 (see LICENSE)
-"""COMPSs applications. The series that their monitoring API exposes are named here and nowhere else."""
+"""COMPSs applications. What the rules read of their monitoring API, whose image offers it."""
 
 from __future__ import annotations
 

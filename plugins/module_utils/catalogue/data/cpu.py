@@ -1,6 +1,6 @@
 # Copyright: the continuum.edge maintainers
 # Apache License 2.0 (see LICENSE)
-"""CPU. Unit: cores; one core is the source's 100 %."""
+"""CPU. Unit: cores; one core is 100 % of D3.2."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ USAGE = Resource(
             "node's own."
         ),
         "percent": (
-            "The source's text says used over free, its query used over total: total is meant. A node counts above and "
+            "The text of D3.2 says used over free, its query used over total: total is meant. A node counts above and "
             "below the line or not at all, so that a node that does not answer dilutes nothing. Cores and usage of a "
             "node as in node:cpu_capacity_cores:max and node:cpu_usage_cores:rate."
         ),
         "container": (
-            "name is an opaque id under containerd, so the source's query took the pause container for one more "
+            "name is an opaque id under containerd, so the query of D3.2 took the pause container for one more "
             'container. A container of today has a container and an image label; the pause container has container="" '
             "(POD with some runtimes), pod and system cgroups have no image."
         ),
@@ -58,7 +58,7 @@ USAGE = Resource(
             "never with the pod's own cgroup, which contains them."
         ),
         "system_service": "systemd_service_name does not exist today; the unit is the last part of the cgroup's id.",
-        "namespace": "The source describes it and prints no query.",
+        "namespace": "D3.2 describes it and prints no query.",
     },
 )
 

@@ -1,6 +1,9 @@
 # Copyright: the continuum.edge maintainers
 # Apache License 2.0 (see LICENSE)
-"""The levels: the labels that tell their series apart, and how the source asked for them."""
+"""The levels: what expressions of a level group by, and how D3.2 asked for them.
+
+Which labels a record has in the end is told by its expression; see labels.py beside this folder.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def quotient(above: str, below: str) -> str:
 
 
 def printed(level: str, series: str, rate: bool = True) -> str:
-    """The query that the source prints for a level."""
+    """The query that D3.2 prints for a level."""
     matchers, by = _SOURCE.get(level, ("", ""))
     selected = f'{series}{{{matchers}kubernetes_io_hostname=~"^.*$"}}'
     return f"sum({f'rate({selected}[1m])' if rate else selected}){by}"

@@ -42,9 +42,7 @@ USAGE = Resource(
         ),
         "process": "As process:cpu_usage_cores:rate.",
         "pod": "As pod:cpu_usage_cores:rate.",
-        "system_service": (
-            "The source repeats its CPU query by mistake. Units as in system_service:cpu_usage_cores:rate."
-        ),
+        "system_service": ("D3.2 repeats its CPU query by mistake. Units as in system_service:cpu_usage_cores:rate."),
         "namespace": "The sum of the pods, so that the levels agree.",
     },
 )

@@ -82,7 +82,7 @@ pod:network_{verb}_bytes:rate
         "namespace",
         f"Bytes per second {verbed} by the pods of a namespace; host-network pods are left out.",
         over("sum", "namespace", f"pod:network_{verb}_bytes:rate"),
-        "Today's sandbox has container=\"\", so the source's query finds nothing. The sum of the pods, so that the "
+        'Today\'s sandbox has container="", so the query of D3.2 finds nothing. The sum of the pods, so that the '
         "levels agree.",
         f'sum(rate({raw}{{container!="",name=~"^k8s_.*",kubernetes_io_hostname=~"^.*$"}}[1m])) by (namespace)',
     )
@@ -97,7 +97,7 @@ pod:network_{verb}_bytes:rate
         "cluster",
         f"Bytes per second {verbed} by all nodes: the I/O pressure on the cluster's network.",
         over("sum", "cluster", f"node:network_{verb}_bytes:rate"),
-        "The source adds the machine's interfaces, every pod's and lo: most bytes twice or more. Ours counts each byte "
+        "D3.2 adds the machine's interfaces, every pod's and lo: most bytes twice or more. Ours counts each byte "
         "once, where it enters or leaves a node.",
         printed("cluster", raw),
     )

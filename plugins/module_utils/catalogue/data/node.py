@@ -115,7 +115,7 @@ max by ($cluster, node) (
         origin="source",
         source=('count(count by (node) (kube_node_info{cluster=""}))',),
         difference=(
-            "The source counts every node that the API knows, NotReady and cordoned ones too. Ours counts those that "
+            "D3.2 counts every node that the API knows, NotReady and cordoned ones too. Ours counts those that "
             "take pods, and is 0, not absent, when there is none; the total is cluster:nodes:count."
         ),
     ),

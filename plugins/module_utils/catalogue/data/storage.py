@@ -113,7 +113,7 @@ max by ($cluster, node, device, mountpoint) (
   node_filesystem_size_bytes{{{OWN_FILESYSTEM}}}
 ) > 0""",
         origin="source",
-        difference="Named by the source as pending. Which file systems are the node's own: see What counts once.",
+        difference="Named by D3.2 as pending. Which file systems are the node's own: see What counts once.",
     ),
     Metric(
         name="filesystem:available_bytes:min",
@@ -216,7 +216,7 @@ node:filesystem_available_bytes:sum
         meaning="Size of a persistent volume, by its claim.",
         expr="max by ($cluster, namespace, persistentvolumeclaim) (kubelet_volume_stats_capacity_bytes{$kubelet}) > 0",
         origin="source",
-        difference="Named by the source as pending. A volume that two nodes mount is reported by both: max.",
+        difference="Named by D3.2 as pending. A volume that two nodes mount is reported by both: max.",
         absent=NO_VOLUME,
     ),
     Metric(
