@@ -60,6 +60,7 @@ CASES: dict[str, dict[str, Any]] = {
         "metrics_server_kubelet_insecure_tls": True,
         "metrics_server_node_selector": {"disk": "ssd"},
     },
+    "dollar": {"continuum_cluster": "a$1", "prometheus_external_labels": {"site": "$HOME"}},
     "bare": {
         "prometheus_recording_rules_enabled": False,
         "prometheus_storage_enabled": False,
@@ -183,7 +184,8 @@ def test_chart_flavour_has_the_same_jobs_and_labels(case: str, values: Values, p
     # Of `prometheus` the chart keeps its own targets.
     jobs["prometheus"].setdefault("static_configs", [{"targets": ["localhost:9090"]}])
     assert set(jobs) == {*JOBS} | own
-    cluster = CASES[case].get("continuum_cluster", "cluster")
+    # Prometheus expands $ in a replacement; $$ is one.
+    cluster = CASES[case].get("continuum_cluster", "cluster").replace("$", "$$")
     for name, job in jobs.items():
         assert job["relabel_configs"][0] == {"target_label": "cluster", "replacement": cluster}, name
     for name in ("kubelet", "probes", "cadvisor", "node-exporter"):
@@ -193,6 +195,19 @@ def test_chart_flavour_has_the_same_jobs_and_labels(case: str, values: Values, p
     file.write_text(yaml.safe_dump({"scrape_configs": scrape_configs}), encoding="utf-8")
     done = subprocess.run([promtool, "check", "config", "--syntax-only", str(file)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_dollar_stays_one_in_every_flavour(values: Values) -> None:
+    wanted = {"cluster": "a$$1", "site": "$$HOME"}
+    assert values("dollar", "prometheus-chart")["server"]["global"]["external_labels"] == wanted
+    operator = values("dollar", "prometheus-operator")
+    assert operator["prometheus"]["prometheusSpec"]["externalLabels"] == wanted
+    for template in ("prometheus-chart", "prometheus-operator"):
+        text = str(values("dollar", template))
+        assert "'replacement': 'a$$1'" in text
+        assert "'replacement': 'a$1'" not in text
+    # The chart of the lean flavour doubles it itself.
+    assert values("dollar", "prometheus-lean")["cluster"] == "a$1"
 
 
 def test_operator_flavour_spells_remote_write_its_own_way(values: Values) -> None:
