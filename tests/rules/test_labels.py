@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -24,21 +25,21 @@ KNOWN = {"of:x:y": Labels(frozenset({"x", "y"}))}
 
 def returned(tmp_path: Path, document: dict) -> str:
     """What promtool has for expressions that are said to give nothing."""
-    (tmp_path / "asked.yml").write_text(yaml.safe_dump(document))
+    (tmp_path / "asked.yml").write_text(json.dumps(document))
     result = promtool.run("test", "rules", "asked.yml", cwd=tmp_path)
     return result.stdout + result.stderr
 
 
 def test_every_record_has_the_labels_that_prometheus_gives_it(tmp_path: Path) -> None:
-    """Over all series of the tests beside this file. Every record is asked for at every time at which one is."""
+    """Over all series of the tests beside this file. Every record is asked for at one time of each test."""
     catalogue = Catalogue()
     (tmp_path / "rules.yml").write_text(rules_file(catalogue.groups(Selection())))
     tests = []
     for path in sorted(HERE.glob("*.yml")):
         document = yaml.safe_load(path.read_text())
         for test in document["tests"] if document["rule_files"] == ["rules.yml"] else []:
-            times = sorted({expectation["eval_time"] for expectation in test.get("promql_expr_test", [])})
-            asked = [{"expr": name, "eval_time": at, "exp_samples": []} for name in RECORDS for at in times]
+            at = next((expectation["eval_time"] for expectation in test.get("promql_expr_test", [])), "10m")
+            asked = [{"expr": name, "eval_time": at, "exp_samples": []} for name in RECORDS]
             tests.append({**test, "alert_rule_test": [], "promql_expr_test": asked})
     document = {"rule_files": ["rules.yml"], "evaluation_interval": "30s", "tests": tests}
     seen: dict[str, set[str]] = {}
