@@ -1,14 +1,20 @@
 # Each target is what you could type yourself, with .venv/bin on PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 inventory ?= inventories/local
+# A folder that `make bundle` has made: `make up bundle=<folder>` builds nothing.
+bundle ?=
 
-.PHONY: help up test test-all lint bench down
+.PHONY: help up bundle test test-all lint bench down
 
 help:  ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 up:  ## Make the cluster on this machine, install everything on it, and run an application (as root)
-	./bootstrap --local-cluster && ansible-playbook $(addprefix playbooks/,local_cluster.yml site.yml run.yml) -i $(inventory)
+	CONTINUUM_BUNDLE=$(bundle) ./bootstrap --local-cluster && \
+	  ansible-playbook $(addprefix playbooks/,local_cluster.yml site.yml run.yml) -i $(inventory) $(if $(bundle),-e bundle=$(abspath $(bundle)))
+
+bundle:  ## Pack what `make up` has built, for machines without Go: make bundle output=<folder> (as root)
+	./bootstrap --local-cluster && ansible-playbook playbooks/bundle.yml -i $(inventory) -e bundle_output=$(abspath $(output))
 
 test:  ## Run the linters, every test without a cluster, and the scenarios on one; its last lines say what is left out (as root)
 	./bootstrap --dev --local-cluster && tests/run

@@ -9,6 +9,7 @@ images/            an OCI image layout
 bin/               archives of Helm, as its makers name them
 collections/       for ansible-galaxy
 wheels/            for pip
+programs/          of an embedded cluster, with stamps that tell what they are built from
 """
 
 from __future__ import annotations
@@ -181,6 +182,9 @@ def _files(folder: Path) -> Iterator[Json]:
         name, version, _rest = path.name.removesuffix(".whl").split("-", 2)
         purl = f"pkg:pypi/{name.lower().replace('_', '-')}@{version}?file_name={path.name}"
         yield _component("library", name, version, purl, file_digest(path))
+    for path in sorted((folder / "programs").glob("[!.]*")):
+        digest = file_digest(path)
+        yield _component("application", path.name, digest[:12], f"pkg:generic/{path.name}@{digest[:12]}", digest)
 
 
 def _images(folder: Path) -> Iterator[Json]:

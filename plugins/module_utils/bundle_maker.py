@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import itertools
 import json
 import re
 import shutil
@@ -40,8 +42,12 @@ class Request:
     collections: list[Path]
     #: The file with the Python packages; None where there are none.
     requirements: str | None
-    #: The Python that the wheels are for, and that fetches them.
+    #: The Python that fetches the wheels.
     python: str
+    #: Versions of Python, such as 3.13, that the wheels are for; none is that of ``python``.
+    python_versions: list[str]
+    #: Folder of programs that are packed as they are; None where there are none.
+    programs: Path | None
 
 
 def make(
@@ -63,13 +69,14 @@ def make(
         maker.binaries()
         maker.collections()
         maker.wheels()
+        maker.programs()
         number = maker.finish()
     return sums.read_text() != before, number
 
 
 def _refuse_foreign(folder: Path) -> None:
     """What is in the folder and not part of the bundle goes: it must not be somebody else's."""
-    known = {"charts", "images", "bin", "collections", "wheels", bundle.SUMS, bundle.SBOM}
+    known = {"charts", "images", "bin", "collections", "wheels", "programs", bundle.SUMS, bundle.SBOM}
     if folder.is_dir() and (foreign := sorted({path.name for path in folder.iterdir()} - known)):
         raise bundle.BundleError(
             f"{folder} has {', '.join(foreign)}, which are not of a bundle. Expected a folder for the bundle alone: "
@@ -188,7 +195,8 @@ class Maker:
         if not requirements:
             return
         folder = self.scratch / "wheels"
-        for architecture in self.request.architectures:
+        versions = [f"--python-version={version}" for version in self.request.python_versions] or [""]
+        for architecture, version in itertools.product(self.request.architectures, versions):
             self.report(f"Python wheels for {architecture}")
             machine = PLATFORMS.get(architecture, architecture)
             platforms = [f"manylinux_2_{minor}_{machine}" for minor in (34, 28, 17)] + [f"manylinux2014_{machine}"]
@@ -197,10 +205,25 @@ class Maker:
                     *[self.request.python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"],
                     *["--only-binary=:all:", "--requirement", requirements, "--dest", str(folder)],
                     *(f"--platform={platform}" for platform in platforms),
+                    *filter(None, [version]),
                 ]
             )
         for path in folder.glob("*.whl"):
             self.write(f"wheels/{path.name}", path.read_bytes())
+
+    def programs(self) -> None:
+        """Packs what is built, with the stamps beside it that tell what it is built from."""
+        if self.request.programs is None:
+            return
+        self.report(f"programs of {self.request.programs}")
+        for source in sorted(self.request.programs.iterdir()):
+            if source.is_symlink() or not source.is_file():
+                continue
+            target = self.folder / "programs" / source.name
+            self.kept.add(target)
+            if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
 
     @staticmethod
     def run(command: list[str]) -> None:

@@ -75,9 +75,17 @@ options:
     description: File with the Python packages.
     type: path
   python:
-    description: Python that the wheels are for, and that fetches them.
+    description: Python that fetches the wheels.
     type: path
     default: python3
+  python_versions:
+    description: Versions of Python, such as V(3.13), that the wheels are for. Where not given, that of O(python).
+    type: list
+    elements: str
+    default: []
+  programs:
+    description: Folder of programs that are packed as they are, such as those that an embedded cluster is made of.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -104,9 +112,12 @@ from ansible_collections.continuum.edge.plugins.module_utils.progress import rep
 
 
 def request(parameters: dict[str, Any]) -> bundle_maker.Request:
-    others = {name: value for name, value in parameters.items() if name not in ("dest", "state", "collections")}
+    paths = ("dest", "state", "collections", "programs")
     return bundle_maker.Request(
-        folder=Path(parameters["dest"]), collections=[Path(path) for path in parameters["collections"]], **others
+        folder=Path(parameters["dest"]),
+        collections=[Path(path) for path in parameters["collections"]],
+        programs=Path(parameters["programs"]) if parameters["programs"] else None,
+        **{name: value for name, value in parameters.items() if name not in paths},
     )
 
 
@@ -126,6 +137,8 @@ def main() -> None:
             "collections": {"type": "list", "elements": "path", "default": []},
             "requirements": {"type": "path"},
             "python": {"type": "path", "default": "python3"},
+            "python_versions": {"type": "list", "elements": "str", "default": []},
+            "programs": {"type": "path"},
         },
         supports_check_mode=True,
     )

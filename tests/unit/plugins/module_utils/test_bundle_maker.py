@@ -37,6 +37,8 @@ def request_(tmp_path: Path) -> Request:
         collections=[],
         requirements=None,
         python="python3",
+        python_versions=[],
+        programs=None,
     )
 
 
@@ -77,3 +79,22 @@ def test_an_archive_of_another_digest_is_refused_and_leaves_no_bundle(request_: 
     with pytest.raises(bundle.BundleError, match=r"has not the digest of .*sha256sum\. Get it again"):
         made(request_)
     assert not (request_.folder / bundle.SUMS).exists()
+
+
+def test_programs_are_packed_as_they_are(request_: Request, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "kube").write_bytes(b"program")
+    (programs / "kube").chmod(0o755)
+    (programs / ".kube.key").write_text("stamp")
+    (programs / "kubectl").symlink_to("kube")
+    request = dataclasses.replace(request_, programs=programs)
+    made(request)
+    packed = request.folder / "programs"
+    assert sorted(path.name for path in packed.iterdir()) == [".kube.key", "kube"]
+    assert (packed / "kube").stat().st_mode & 0o777 == 0o755
+    assert not made(request)[0]
+    (programs / "kube").write_bytes(b"another")
+    assert made(request)[0]
+    assert (packed / "kube").read_bytes() == b"another"
+    assert bundle.verify(request.folder)
