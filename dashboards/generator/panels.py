@@ -30,7 +30,7 @@ from grafana_foundation_sdk.models.text import TextMode
 from .query import METRIC, expand, labels, records
 
 DATASOURCE = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
-GREEN, YELLOW, RED, GREY = "green", "orange", "red", "text"
+GREEN, YELLOW, RED = "green", "orange", "red"
 # Unit of the catalogue -> unit of Grafana.
 UNITS = {
     "bytes": "bytes",
@@ -112,10 +112,6 @@ def unit_of(expression: str) -> str:
 def reason(panel: Panel, expression: str) -> str:
     """Why an expression may find nothing on a healthy cluster; empty where that is a fault."""
     return panel.absent or next((METRIC[r].absent for r in records(expression) if r in METRIC and METRIC[r].absent), "")
-
-
-def sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
 def description(panel: Panel, variables: Sequence[str]) -> str:
