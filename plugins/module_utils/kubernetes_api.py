@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -154,12 +155,13 @@ class KubernetesApi:
         try:
             yield
         except ApiException as error:
+            status, reason, body = _answer(error)
             where = f" in namespace {self.namespace}" if self.namespace else ""
-            why = ": ".join(filter(None, (f"{error.status or ''} {error.reason or ''}".strip(), _message(error.body))))
+            why = ": ".join(filter(None, (f"{status or ''} {reason}".strip(), _message(body))))
             advice = " Expected the right to do so: use another kubeconfig or context, or grant it."
             raise KubernetesError(
                 f"The Kubernetes API refuses to {doing}{where}: {why.rstrip('.')}."
-                f"{advice if error.status in (401, 403) else ''}"
+                f"{advice if status in (401, 403) else ''}"
             ) from error
         except HTTPError as error:
             raise KubernetesError(
@@ -170,6 +172,14 @@ class KubernetesApi:
 
 def _plain(_client: Any, answer: Object) -> Object:
     return answer
+
+
+def _answer(error: Any) -> tuple[int, str, Any]:
+    """Status, reason and body; the client gives all of a refused websocket as one text."""
+    refused = re.match(r"Handshake status (\d+) (.+?) -\+-\+- .* -\+-\+- (.*)", str(error.reason), re.DOTALL)
+    if not refused:
+        return error.status or 0, error.reason or "", error.body
+    return int(refused[1]), refused[2], refused[3]
 
 
 def _message(body: Any) -> str:

@@ -165,6 +165,7 @@ def test_a_merge_patch_is_one_and_can_be_tried_only(api: KubernetesApi, server: 
             lambda api: api.merge_patch("apps/v1", "StatefulSet", "db", {"spec": {"replicas": 0}}),
             "change StatefulSet db",
         ),
+        ("GET", f"{POD}/exec", lambda api: list(api.read("p", None, ["true"])), "run a command in Pod p"),
         ("GET", f"{POD}/log", lambda api: api.container_log("p", "master", 20), "read the log of Pod p"),
     ],
 )
