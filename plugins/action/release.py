@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
         return result
 
     def _send(self, chart: Path) -> str:
-        # Not above: every task's process would load it.
+        # An import at the top would cost the process of every task.
         from ansible_collections.continuum.edge.plugins.module_utils.bundle import pack_folder
 
         folder = self._make_tmp_path()

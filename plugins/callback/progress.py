@@ -109,7 +109,7 @@ class CallbackModule(CallbackBase):
     # Tailing the file of the modules
 
     def _start(self) -> None:
-        # Below Ansible's own temporary directory, which goes with the process however it ends.
+        # Ansible's own temporary directory goes with the process, however that ends.
         descriptor, self._path = tempfile.mkstemp(prefix="progress-", dir=constants.DEFAULT_LOCAL_TMP)
         os.close(descriptor)
         os.environ[VARIABLE] = self._path

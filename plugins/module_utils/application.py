@@ -80,8 +80,8 @@ def terminated(pod: Object) -> Object | None:
     """How the master's container ended."""
     for container in pod.get("status", {}).get("containerStatuses", ()):
         if container["name"] == "master":
-            found = container["state"].get("terminated")
-            return dict(found) if found else None
+            end = container["state"].get("terminated")
+            return dict(end) if end else None
     return None
 
 
@@ -177,7 +177,7 @@ def look(api: Api, name: str, port: int, now: float, status: Object) -> Look:
     if not (masters and terminated(masters[-1])):
         # Where nothing listens any more, the API server takes seconds to say so.
         status = api.status(name, port) or status
-    # Those of an earlier run may still be on their way out.
+    # Workers of an earlier run may still be on their way out.
     workers = (
         pod
         for pod in api.pods(LABEL.format(name, "worker"))
@@ -263,7 +263,7 @@ def _outcome(now: Look) -> Object:
         code, took = now.end["exitCode"], stamp(now.end["finishedAt"]) - stamp(now.end["startedAt"])
         outcome |= {"state": "failed" if code else "succeeded", "status": code, "seconds": took}
     elif "Complete" in now.conditions and not now.end:
-        # Somebody removed its pod.
+        # Somebody has removed the master's pod.
         status = now.job["status"]
         took = stamp(status["completionTime"]) - stamp(status["startTime"])
         outcome |= {"state": "succeeded", "status": 0, "seconds": took, "log": []}

@@ -108,9 +108,9 @@ def chart_in(bundle: Path, spec: Spec) -> str:
     """The chart of a release, out of a bundle."""
     path = bundle / "charts" / chart_file(spec)
     if not path.is_file():
-        there = ", ".join(sorted(each.name for each in path.parent.glob("*.tgz"))) or "none"
+        archives = ", ".join(sorted(each.name for each in path.parent.glob("*.tgz"))) or "none"
         raise BundleError(
-            f"Bundle {bundle} has no chart {path.name} for release {spec.name}; it has {there}. "
+            f"Bundle {bundle} has no chart {path.name} for release {spec.name}; it has {archives}. "
             "Expected one made from this inventory: run playbooks/bundle.yml again."
         )
     return str(path)
@@ -129,7 +129,7 @@ def images_of(objects: Iterable[Json]) -> set[str]:
                 if key == "image" and isinstance(item, str) and item:
                     yield item
                 elif key == "args" and isinstance(item, list):
-                    yield from (found[1] for each in item if (found := _ARGUMENT.search(str(each))))
+                    yield from (match[1] for each in item if (match := _ARGUMENT.search(str(each))))
                 else:
                     yield from look(item)
         elif isinstance(value, list):
@@ -167,8 +167,8 @@ def _component(kind: str, name: str, version: str, purl: str, digest: str) -> Js
 
 def _files(folder: Path) -> Iterator[Json]:
     for path in sorted((folder / "charts").glob("*.tgz")):
-        found = re.match(r"(.+?)-(\d+\.\d+\.\d+.*)\.tgz", path.name)
-        name, version = found.groups() if found else (path.stem, "")
+        match = re.match(r"(.+?)-(\d+\.\d+\.\d+.*)\.tgz", path.name)
+        name, version = match.groups() if match else (path.stem, "")
         yield _component("application", name, version, f"pkg:generic/chart/{name}@{version}", file_digest(path))
     for path in sorted((folder / "bin").glob("helm-*.tar.gz")):
         _name, version, _system, architecture = path.name.removesuffix(".tar.gz").split("-")
@@ -232,15 +232,15 @@ def verify(folder: Path) -> int:
             "Expected a folder made by playbooks/bundle.yml."
         ) from error
     expected = {path: digest for digest, path in (line.split("  ", 1) for line in text.splitlines())}
-    found = digests(folder)
+    present = digests(folder)
     faults = {
-        "damaged": sorted(path for path in found.keys() & expected.keys() if found[path] != expected[path]),
-        "missing": sorted(expected.keys() - found.keys()),
-        "not part of it": sorted(found.keys() - expected.keys()),
+        "damaged": sorted(path for path in present.keys() & expected.keys() if present[path] != expected[path]),
+        "missing": sorted(expected.keys() - present.keys()),
+        "not part of it": sorted(present.keys() - expected.keys()),
     }
     if any(faults.values()):
         listed = "; ".join(f"{what}: {', '.join(paths)}" for what, paths in faults.items() if paths)
         raise BundleError(
             f"Bundle {folder} is not as it was made. {listed}. Nothing was changed. Copy it again, or make it again."
         )
-    return len(found)
+    return len(present)

@@ -19,7 +19,7 @@ from typing import Any
 
 from ansible_collections.continuum.edge.plugins.module_utils import bundle, helm, oci
 
-# As pip names them; the older names are allowed as well.
+# pip's names of the architectures.
 PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -60,7 +60,7 @@ def make(
     if check:
         return not before, len(before.splitlines())
     request.folder.mkdir(parents=True, exist_ok=True)
-    # Until it is whole it is no bundle.
+    # A folder without the list of digests is no bundle: it gets one when it is whole.
     sums.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="bundle-", dir=scratch_parent) as scratch:
         maker = Maker(request, Path(scratch), report)
@@ -76,8 +76,8 @@ def make(
 
 def _refuse_foreign(folder: Path) -> None:
     """What is in the folder and not part of the bundle goes: it must not be somebody else's."""
-    known = {"charts", "images", "bin", "collections", "wheels", "programs", bundle.SUMS, bundle.SBOM}
-    if folder.is_dir() and (foreign := sorted({path.name for path in folder.iterdir()} - known)):
+    parts = {"charts", "images", "bin", "collections", "wheels", "programs", bundle.SUMS, bundle.SBOM}
+    if folder.is_dir() and (foreign := sorted({path.name for path in folder.iterdir()} - parts)):
         raise bundle.BundleError(
             f"{folder} has {', '.join(foreign)}, which are not of a bundle. Expected a folder for the bundle alone: "
             "name another bundle_output, or clear it."

@@ -24,7 +24,7 @@ from typing import Any
 from ansible_collections.continuum.edge.plugins.module_utils import kubernetes_yaml
 from ansible_collections.continuum.edge.plugins.module_utils.helm import Json, is_sensitive
 
-# They are every cluster's: never made by us, and never pruned with us.
+# Every cluster has these: neither tool makes or prunes them.
 GIVEN_NAMESPACES = ("default", "kube-system")
 MARK = "<!-- Rendered by continuum.edge.gitops: do not edit. -->"
 
@@ -112,9 +112,9 @@ def render(entries: list[Entry], settings: Settings, template: Template) -> dict
 
 def _refuse(entries: list[Entry], settings: Settings) -> None:
     for entry in entries:
-        if found := list(secrets_in(entry.values)):
+        if paths := list(secrets_in(entry.values)):
             raise GitOpsError(
-                f"The values of release {entry.name} have a secret in {', '.join(found)}, and everything here goes "
+                f"The values of release {entry.name} have a secret in {', '.join(paths)}, and everything here goes "
                 "into a repository. Expected a reference: name a Secret of the cluster, and read it from there."
             )
         if not entry.local and not entry.version:
@@ -165,13 +165,13 @@ def _apart(entry: Entry, template: Template) -> list[Json]:
     """The objects of a release that are kept as manifests."""
     objects = template(entry)
     if not entry.plain:
-        found = {f"{obj['kind']} {obj['metadata']['name']}": obj for obj in objects}
-        if missing := [name for name in entry.apart_objects if name not in found]:
+        by_name = {f"{obj['kind']} {obj['metadata']['name']}": obj for obj in objects}
+        if missing := [name for name in entry.apart_objects if name not in by_name]:
             raise GitOpsError(
                 f"Chart {entry.chart} of release {entry.name} makes no {', '.join(missing)}, which is kept apart "
-                f"from it; it makes {', '.join(sorted(found))}. Expected the chart that the flavour is written for."
+                f"from it; it makes {', '.join(sorted(by_name))}. Expected the chart that the flavour is written for."
             )
-        objects = [found[name] for name in entry.apart_objects]
+        objects = [by_name[name] for name in entry.apart_objects]
     if any(obj["kind"] == "Secret" for obj in objects):
         raise GitOpsError(f"Release {entry.name} has a Secret, which has no place in a repository.")
     return objects
@@ -194,16 +194,16 @@ def merged(left: Json, right: Json) -> Json:
 def waves(entries: list[Entry]) -> dict[str, int]:
     """How many releases each has before it, one after the other."""
     by_name = {entry.name: entry for entry in entries}
-    found: dict[str, int] = {}
+    depths: dict[str, int] = {}
 
     def wave(name: str) -> int:
-        if name not in found:
-            found[name] = max((wave(before) + 1 for before in by_name[name].after if before in by_name), default=0)
-        return found[name]
+        if name not in depths:
+            depths[name] = max((wave(before) + 1 for before in by_name[name].after if before in by_name), default=0)
+        return depths[name]
 
     for entry in entries:
         wave(entry.name)
-    return found
+    return depths
 
 
 # Argo CD
@@ -213,7 +213,7 @@ def _argocd(entries: list[Entry], settings: Settings, charts: Mapping[str, str])
     order = waves(entries)
     result: dict[str, list[Json]] = {}
     for entry in entries:
-        # Twice as many steps: the manifests of a release come right before it.
+        # Each release has two steps: its manifests come right before it.
         wave = 2 * order[entry.name]
         objects = []
         if entry.manifests:
@@ -250,7 +250,7 @@ def _application(name: str, entry: Entry, source: Json, wave: int, settings: Set
             "name": f"{settings.cluster}-{name}",
             "namespace": settings.argocd_namespace,
             "annotations": {"argocd.argoproj.io/sync-wave": str(wave)},
-            # With the Application goes what it has installed.
+            # Argo CD removes what an Application has installed when the Application goes.
             "finalizers": ["resources-finalizer.argocd.argoproj.io"],
         },
         "spec": {
@@ -280,7 +280,9 @@ def _flux(entries: list[Entry], settings: Settings, charts: Mapping[str, str]) -
         if not entry.plain:
             objects.append(_helm_release(entry, settings, charts, plain))
         result[entry.name] = objects
-    if repositories := {name: url for entry in entries if (found := _helm_repository(entry)) for name, url in [found]}:
+    if repositories := {
+        name: url for entry in entries if (repository := _helm_repository(entry)) for name, url in [repository]
+    }:
         result["sources"] = [
             {
                 "apiVersion": "source.toolkit.fluxcd.io/v1",
@@ -294,7 +296,7 @@ def _flux(entries: list[Entry], settings: Settings, charts: Mapping[str, str]) -
         {
             "apiVersion": "v1",
             "kind": "Namespace",
-            # With it would go the volumes in it, and what others have put there.
+            # A namespace that is pruned takes volumes and other people's objects with it.
             "metadata": {"name": name, "annotations": {"kustomize.toolkit.fluxcd.io/prune": "disabled"}},
         }
         for name in sorted({entry.namespace for entry in entries} - {*GIVEN_NAMESPACES})
@@ -334,7 +336,7 @@ def _helm_release(entry: Entry, settings: Settings, charts: Mapping[str, str], p
             "timeout": entry.timeout,
             "releaseName": entry.name,
             "targetNamespace": entry.namespace,
-            # Where Helm looks for it, and where the playbooks find it.
+            # Helm and the playbooks look for a release in its own namespace.
             "storageNamespace": entry.namespace,
             "maxHistory": 10,
             "chart": {"spec": chart},
@@ -362,7 +364,7 @@ def _kustomization(entry: Entry, settings: Settings) -> Json:
         },
         "spec": {
             "interval": settings.interval,
-            # Until the definitions of its kinds, or its namespace, are there.
+            # Flux tries again until the definitions of its kinds, and its namespace, exist.
             "retryInterval": "30s",
             "timeout": entry.timeout,
             "path": f"./{settings.path}/manifests/{entry.name}".replace("//", "/"),

@@ -86,9 +86,9 @@ class Builder:
             common.update(hashlib.sha256(part).digest())
         keys = {}
         for program in programs:
-            own = common.copy()
-            own.update(json.dumps([program.package, program.ldflags, program.tags]).encode())
-            keys[program.name] = own.hexdigest()
+            digest = common.copy()
+            digest.update(json.dumps([program.package, program.ldflags, program.tags]).encode())
+            keys[program.name] = digest.hexdigest()
         return {
             name: key
             for name, key in keys.items()

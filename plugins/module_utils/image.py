@@ -57,7 +57,7 @@ class Recipe:
 def built_from(registry: oci.Registry, repository: str, tag: str) -> str | None:
     """The hash of what an image of a registry is built from; None where a part is not there, or it does not say."""
     manifest = _read(registry, f"{repository}/manifests/{tag}")
-    # Of several architectures, built together, each has it.
+    # Images of several architectures are built together: each has the label.
     if "manifests" in manifest:
         manifest = _read(registry, f"{repository}/manifests/{manifest['manifests'][0]['digest']}")
     config = _read(registry, f"{repository}/blobs/{manifest['config']['digest']}") if "config" in manifest else {}
@@ -69,8 +69,8 @@ def _read(registry: oci.Registry, path: str) -> oci.Json:
     """A JSON document of a registry, empty where it is not there."""
     try:
         with registry.open("GET", path, {"Accept": ", ".join(oci.MANIFESTS + oci.INDEXES)}) as answer:
-            found: oci.Json = json.load(answer)
-            return found
+            document: oci.Json = json.load(answer)
+            return document
     except urllib.error.HTTPError as error:
         if error.code == 404:
             return {}
@@ -92,7 +92,7 @@ def build_and_push(recipe: Recipe, key: str, registry: oci.Registry, reference: 
     buildah = ["buildah", "--root", str(storage / "root"), "--runroot", str(storage / "run"), "--storage-driver", "vfs"]
     tls = f"--tls-verify={str(not registry.insecure).lower()}"
     arguments = [f"--build-arg={argument}={value}" for argument, value in recipe.arguments]
-    # By their architecture; that of this machine has no name.
+    # Each image has its architecture in its name; a build for this machine alone has none.
     images = {f"{name}-{each}": [f"--arch={each}"] for each in recipe.architectures} or {name: []}
     with _policy() as policy:
         common = ["--signature-policy", str(policy)]
@@ -107,7 +107,7 @@ def build_and_push(recipe: Recipe, key: str, registry: oci.Registry, reference: 
                 push = ["manifest", "push", "--all", "--format=oci"]
             _run([*buildah, *push, *common, "--quiet", tls, name, f"docker://{registry.host}/{reference}"])
         finally:
-            # What was not made is not there.
+            # What was not made cannot be removed, which is no fault.
             for remove in [["manifest", "rm", name], *(["rmi", "--force", image] for image in images)]:
                 subprocess.run([*buildah, *remove], capture_output=True, check=False)
 

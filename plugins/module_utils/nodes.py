@@ -32,12 +32,12 @@ class Taint:
 
     @classmethod
     def parse(cls, text: str) -> Taint:
-        found = TAINT.fullmatch(text)
-        if not found:
+        match = TAINT.fullmatch(text)
+        if not match:
             raise NodesError(
                 f"'{text}' is no taint. Expected key=value:effect or key:effect with an effect of {', '.join(EFFECTS)}."
             )
-        return cls(found["key"], found["effect"], found["value"] or "")
+        return cls(match["key"], match["effect"], match["value"] or "")
 
     @classmethod
     def of(cls, taint: Object) -> Taint:
@@ -98,7 +98,7 @@ def settle(
     """What there is to be, what of it is given, and what that stands in the place of."""
     after = dict(now)
     for key in before.keys() - wanted.keys():
-        # What somebody has changed since is theirs.
+        # A value that somebody has changed since belongs to them.
         if now.get(key) == before[key]:
             del after[key]
             after |= {key: had[key]} if key in had else {}
@@ -133,8 +133,8 @@ def patch(node: Object, wanted: Marks) -> Object:
         body["metadata"] = {"labels": {key: None for key in now.labels if key not in after["labels"]} | after["labels"]}
     if after["taints"] != now.written()["taints"]:
         # One that is there already keeps its other fields, such as the time of a NoExecute.
-        there = taints_of(node)
-        body["spec"] = {"taints": [there.get(taint) or taint.body() for taint in map(Taint.parse, after["taints"])]}
+        taints = taints_of(node)
+        body["spec"] = {"taints": [taints.get(taint) or taint.body() for taint in map(Taint.parse, after["taints"])]}
     kept = json.dumps(given_now) if given_now else None
     if kept != (node["metadata"].get("annotations") or {}).get(ANNOTATION):
         body.setdefault("metadata", {})["annotations"] = {ANNOTATION: kept}
@@ -157,17 +157,17 @@ class Cluster(KubernetesApi):
 
 def apply(cluster: Cluster, wanted: Mapping[str, Marks], *, dry_run: bool) -> list[Object]:
     """Bring the named nodes there; what each had and has, of those that changed."""
-    found = {node["metadata"]["name"]: node for node in cluster.nodes()}
-    if unknown := sorted(wanted.keys() - found.keys()):
+    nodes = {node["metadata"]["name"]: node for node in cluster.nodes()}
+    if unknown := sorted(wanted.keys() - nodes.keys()):
         raise NodesError(
-            f"The cluster has no node {', '.join(unknown)}. It has {', '.join(sorted(found)) or 'none'}: correct"
+            f"The cluster has no node {', '.join(unknown)}. It has {', '.join(sorted(nodes)) or 'none'}: correct"
             " node_name of the host, or let the node join the cluster first."
         )
-    patches = {name: patch(found[name], marks) for name, marks in wanted.items()}
+    patches = {name: patch(nodes[name], marks) for name, marks in wanted.items()}
     changes = []
     for name, body in patches.items():
         if body:
             cluster.patch(name, body, dry_run=dry_run)
-            after, _record = plan(found[name], wanted[name])
-            changes.append({"name": name, "before": present(found[name]).written(), "after": after})
+            after, _record = plan(nodes[name], wanted[name])
+            changes.append({"name": name, "before": present(nodes[name]).written(), "after": after})
     return changes

@@ -109,14 +109,14 @@ class Registry:
 
     def _authorize(self, challenge: str) -> str:
         kind, _space, rest = challenge.partition(" ")
-        known = _credentials(self.host)
-        if kind.lower() == "basic" and known:
-            return f"Basic {known}"
+        credentials = _credentials(self.host)
+        if kind.lower() == "basic" and credentials:
+            return f"Basic {credentials}"
         asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         if kind.lower() != "bearer" or "realm" not in asked:
             raise OciError(f"Registry {self.host} wants credentials. Expected some for it in ~/.docker/config.json.")
         query = urllib.parse.urlencode({key: asked[key] for key in ("service", "scope") if key in asked})
-        headers = {"Authorization": f"Basic {known}"} if known else {}
+        headers = {"Authorization": f"Basic {credentials}"} if credentials else {}
         request = urllib.request.Request(f"{asked['realm']}?{query}", headers=headers)  # noqa: S310 # the registry's own
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             given = json.load(answer)
@@ -230,7 +230,7 @@ def pull(registry: Registry, repository: str, reference: str, architectures: lis
     if kind in INDEXES:
         index: Json = json.loads(content)
         wanted = _chosen(index["manifests"], architectures, f"{repository}:{reference}")
-        # Under its digest an image is only whole.
+        # An image that is named by its digest has that digest only with all of its architectures.
         if reference.startswith("sha256:"):
             wanted = index["manifests"]
         for part in wanted:
@@ -250,10 +250,10 @@ def pull(registry: Registry, repository: str, reference: str, architectures: lis
 
 def _chosen(manifests: list[Json], architectures: list[str], name: str) -> list[Json]:
     platforms = [(part.get("platform") or {}) for part in manifests]
-    found = [platform.get("architecture") for platform in platforms if platform.get("os") == "linux"]
-    if missing := [each for each in architectures if each not in found]:
+    present = [platform.get("architecture") for platform in platforms if platform.get("os") == "linux"]
+    if missing := [each for each in architectures if each not in present]:
         raise OciError(
-            f"Image {name} is for {', '.join(map(str, found))}. Expected {', '.join(missing)} (bundle_architectures)."
+            f"Image {name} is for {', '.join(map(str, present))}. Expected {', '.join(missing)} (bundle_architectures)."
         )
     return [
         part
@@ -276,15 +276,15 @@ def _pull_blob(registry: Registry, repository: str, digest: str, layout: Layout)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     try:
         with registry.open("GET", f"{repository}/blobs/{digest}") as answer, partial.open("wb") as file:
             while chunk := answer.read(CHUNK):
-                found.update(chunk)
+                sha256.update(chunk)
                 file.write(chunk)
     except urllib.error.HTTPError as error:
         raise OciError(f"Registry {registry.host} answers {error.code} for blob {digest} of {repository}.") from error
-    if f"sha256:{found.hexdigest()}" != digest:
+    if f"sha256:{sha256.hexdigest()}" != digest:
         partial.unlink()
         raise OciError(f"Registry {registry.host} gives something else for blob {digest} of {repository}.")
     partial.replace(path)

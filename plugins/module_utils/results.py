@@ -20,7 +20,7 @@ from .kubernetes_api import Object
 
 LAST = "last_run.json"
 LOOK = 0.3
-# As the master's pod: where that could run, and read the volume, this one can.
+# The reader gets these fields of the master's pod, so that it can run where that could, and read the volume.
 KEPT = ("affinity", "imagePullSecrets", "nodeSelector", "securityContext", "tolerations")
 # The monitoring API leaves its last word there, a moment after the application's end.
 PACK = """\
@@ -40,10 +40,10 @@ class Volume(Protocol):
 def written(path: Path) -> Object:
     """A JSON object of a file, empty where there is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return dict(found) if isinstance(found, dict) else {}
+    return dict(content) if isinstance(content, dict) else {}
 
 
 def of_job(run: Object, job: Object) -> bool:
@@ -72,7 +72,7 @@ def reader(name: str, job: Object) -> Object | None:
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            # It goes by itself where nobody takes it away.
+            # Kubernetes ends the pod where nobody removes it.
             "activeDeadlineSeconds": 900,
             "containers": [
                 {
@@ -109,11 +109,11 @@ def open_volume(volume: Volume, definition: Object, timeout: float, sleep: Calla
 
 def place(folder: Path, name: str) -> Path:
     """Where results go. Those of another cluster that stand there move aside."""
-    found = folder / name
-    if found.exists():
-        changed = datetime.fromtimestamp(found.stat().st_mtime)
-        found.rename(folder / f"{name}.{changed:%Y%m%d-%H%M%S}")
-    return found
+    path = folder / name
+    if path.exists():
+        changed = datetime.fromtimestamp(path.stat().st_mtime)
+        path.rename(folder / f"{name}.{changed:%Y%m%d-%H%M%S}")
+    return path
 
 
 def unpack(archive: IO[bytes], folder: Path, name: str) -> Path:
@@ -160,9 +160,9 @@ def _fetch(
     monitored = any(each["name"] == "monitoring" for each in job["spec"]["template"]["spec"].get("initContainers", ()))
     try:
         open_volume(volume, definition, timeout, sleep)
-        found = io.BytesIO()
-        volume.execute(pod, ["sh", "-c", f"cat /results/{LAST} || true"], found)
-        run: dict[str, Any] = json.loads(found.getvalue() or b"{}")
+        output = io.BytesIO()
+        volume.execute(pod, ["sh", "-c", f"cat /results/{LAST} || true"], output)
+        run: dict[str, Any] = json.loads(output.getvalue() or b"{}")
         if not run or not of_job(run, job) or not run["results"]:
             report("the application left no results")
             return {}
@@ -174,6 +174,6 @@ def _fetch(
             unpack(archive, folder, run["results"])
     finally:
         volume.delete_pod(pod)
-    # Last of all: what is interrupted before this is fetched again.
+    # This file is written last: a run that is interrupted before it fetches again.
     (folder / LAST).write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
     return run

@@ -23,11 +23,11 @@ class Change:
 
 def compare(folder: Path, files: Mapping[str, bytes]) -> list[Change]:
     """What has to happen to the folder so that it holds just these files, in the order of their paths."""
-    there = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    contents = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     return [
-        Change(path, there.get(path), files.get(path))
-        for path in sorted({*there, *files})
-        if there.get(path) != files.get(path)
+        Change(path, contents.get(path), files.get(path))
+        for path in sorted({*contents, *files})
+        if contents.get(path) != files.get(path)
     ]
 
 

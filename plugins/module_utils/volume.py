@@ -21,7 +21,7 @@ from ansible_collections.continuum.edge.plugins.module_utils.pod_command import 
 
 CHUNK = 1 << 18
 WAIT = 2.0
-# Every file system that has been made for a volume has one, which only root reads.
+# A file system that was made for a volume has a folder lost+found, which only root reads.
 TAR_OUT = ["/bin/tar", "-cf", "-", "--exclude=./lost+found", "-C"]
 TAR_IN = ["/bin/tar", "-xf", "-", "-C"]
 
@@ -164,10 +164,10 @@ class Guard:
             raise VolumeError(
                 f"{self.url} does not answer: {error}. Expected what runs on the volume there."
             ) from error
-        found = re.findall(self.lines, text, re.MULTILINE)
-        if not found:
+        matches = re.findall(self.lines, text, re.MULTILINE)
+        if not matches:
             raise VolumeError(f"{self.url} has no line {self.lines}. Expected what runs on the volume.")
-        return "\n".join(found)
+        return "\n".join(matches)
 
 
 # From a file
@@ -187,14 +187,14 @@ def check(archive: Path) -> str:
     """Refuse an archive that is not as it was saved."""
     try:
         expected = sums_of(archive).read_text().split()[0]
-        found = _digest(archive)
+        digest = _digest(archive)
     except (OSError, IndexError) as error:
         raise VolumeError(
             f"There is no backup {archive}, or no digest beside it: {error}. Expected what playbooks/backup.yml made."
         ) from error
-    if found != expected:
-        raise VolumeError(f"Backup {archive} is damaged: its digest is {found}, not {expected}. Nothing was changed.")
-    return found
+    if digest != expected:
+        raise VolumeError(f"Backup {archive} is damaged: its digest is {digest}, not {expected}. Nothing was changed.")
+    return digest
 
 
 def restore(cluster: Cluster, claim: str, archive: Path, workload: Workload, timeout: float) -> None:
@@ -213,10 +213,10 @@ def restore(cluster: Cluster, claim: str, archive: Path, workload: Workload, tim
 @contextmanager
 def stopped(cluster: Cluster, claim: str, workload: Workload, timeout: float) -> Iterator[None]:
     """Nothing runs on the volume. Whatever happens meanwhile, afterwards it runs again."""
-    found = cluster.get(workload.api_version, workload.kind, workload.name)
-    if found is None:
+    running = cluster.get(workload.api_version, workload.kind, workload.name)
+    if running is None:
         raise VolumeError(f"There is no {workload} in namespace {cluster.namespace}. Run playbooks/site.yml first.")
-    replicas = int(found["spec"].get("replicas", 1)) or 1
+    replicas = int(running["spec"].get("replicas", 1)) or 1
     _scale(cluster, workload, 0)
     try:
         until(lambda: not using(cluster, claim), timeout, f"{workload} did not stop")
@@ -273,7 +273,7 @@ def keeper(cluster: Cluster, mount: Mount, claim: str, timeout: float) -> Iterat
     container = {
         **{key: copy.deepcopy(mount.container[key]) for key in keep if key in mount.container},
         "name": "keeper",
-        # There may be no other program that waits: an archive that never comes.
+        # The image may have no other program that waits: tar waits for an archive that never comes.
         "command": [*TAR_IN, mount.path],
         "stdin": True,
         "volumeMounts": [each for each in mount.container["volumeMounts"] if each["name"] == volume["name"]],

@@ -154,13 +154,13 @@ def main() -> None:
         job, changed = outcome["job"], False
         outcome["job"] = job["metadata"]["name"]
         if parameters["folder"] and outcome["state"] != "running" and not module.check_mode:
-            found = results.fetch(cluster, parameters["name"], job, Path(parameters["folder"]), report)
-            changed = found["fetched"]
-            outcome["folder"] = found["results"]
-            if found["run"]:
-                outcome["seconds"] = found["run"]["ended"] - found["run"]["started"]
-            if found["application"]:
-                outcome["application"], outcome["tasks"] = found["application"], found["application"]["totals"]
+            fetched = results.fetch(cluster, parameters["name"], job, Path(parameters["folder"]), report)
+            changed = fetched["fetched"]
+            outcome["folder"] = fetched["results"]
+            if fetched["run"]:
+                outcome["seconds"] = fetched["run"]["ended"] - fetched["run"]["started"]
+            if fetched["application"]:
+                outcome["application"], outcome["tasks"] = fetched["application"], fetched["application"]["totals"]
     except (application.ApplicationError, KubernetesError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -126,7 +126,7 @@ def main() -> None:
         argument_spec={
             "dest": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "verified"], "default": "present"},
-            # Their values may have secrets: none of it is shown.
+            # Values may have secrets: Ansible shows none of them.
             "releases": {"type": "list", "elements": "dict", "default": [], "no_log": True},
             "images": {"type": "list", "elements": "str", "default": []},
             "architectures": {"type": "list", "elements": "str", "default": ["amd64", "arm64"]},

@@ -91,9 +91,9 @@ def to_registry(layout: oci.Layout, registry: oci.Registry, *, check: bool) -> l
 def to_containerd(layout: oci.Layout, command: list[str], *, check: bool) -> list[str]:
     ctr = [*command, "--namespace", NAMESPACE, "images"]
     listed = run([*ctr, "list"]).decode().splitlines()[1:]
-    # Name, media type, digest, ...
-    there = {fields[0]: fields[2] for fields in map(str.split, listed) if len(fields) > 2}
-    images = {name: image for name, image in layout.images().items() if there.get(name) != image["digest"]}
+    # ctr lists name, media type and digest first.
+    digests = {fields[0]: fields[2] for fields in map(str.split, listed) if len(fields) > 2}
+    images = {name: image for name, image in layout.images().items() if digests.get(name) != image["digest"]}
     for name, image in images.items():
         if not check:
             report(f"importing {name}")

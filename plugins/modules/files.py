@@ -84,15 +84,15 @@ def main() -> None:
         path = Path(module.params["dest"], name)
         mode = 0o755 if any(fnmatchcase(name, pattern) for pattern in module.params["programs"]) else 0o644
         try:
-            found = current(path)
-            if found == (content, mode):
+            present = current(path)
+            if present == (content, mode):
                 continue
             if not module.check_mode:
                 tree.write(path, content.encode(), mode)
         except OSError as error:
             module.fail_json(msg=f"cannot write {path}: {error.strerror}", written=written)
         written.append(name)
-        before, before_mode = found or ("", None)
+        before, before_mode = present or ("", None)
         header = str(path) if before_mode in (None, mode) else f"{path} (mode {before_mode:04o} -> {mode:04o})"
         diffs.append({"before_header": header, "after_header": header, "before": before, "after": content})
     module.exit_json(changed=bool(written), written=written, diff=diffs)

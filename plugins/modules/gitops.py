@@ -179,15 +179,15 @@ def path_in_repository(dest: Path) -> str:
     while not folder.is_dir():
         folder = folder.parent
     try:
-        found = subprocess.run(
+        answer = subprocess.run(
             ["git", "-C", str(folder), "rev-parse", "--show-toplevel"], capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
         return dest.name
     # Outside a work tree, the folder itself is what gets committed.
-    if found.returncode:
+    if answer.returncode:
         return dest.name
-    return str(dest.resolve().relative_to(Path(found.stdout.strip()).resolve()))
+    return str(dest.resolve().relative_to(Path(answer.stdout.strip()).resolve()))
 
 
 def entry(described: dict[str, Any]) -> gitops.Entry:

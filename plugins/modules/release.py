@@ -208,12 +208,12 @@ else:
     IMPORT_ERROR = ""
 
 
-def outcome(found: helm.Release | None, difference: helm.Difference) -> dict[str, Any]:
+def outcome(release: helm.Release | None, difference: helm.Difference) -> dict[str, Any]:
     return {
-        "status": found.status if found else "absent",
-        "revision": found.revision if found else 0,
-        "chart": found.chart if found else "",
-        "app_version": found.app_version if found else "",
+        "status": release.status if release else "absent",
+        "revision": release.revision if release else 0,
+        "chart": release.chart if release else "",
+        "app_version": release.app_version if release else "",
         "objects": {
             "added": [c.title for c in difference.objects if c.before is None] + difference.missing,
             "changed": [c.title for c in difference.objects if c.before is not None and c.after is not None],
@@ -234,10 +234,10 @@ def present(module: AnsibleModule, program: helm.Helm, spec: helm.Spec, scratch:
     if not (history or module.check_mode or module._diff):
         # There is nothing to compare with, and nobody to show it to.
         report(f"installing {spec.name} ({Path(chart).name}), then waiting until it is ready")
-        found = helm.upgrade(program, spec, chart, values_file, None, report)
-        return {"changed": True, "previous": 0, **outcome(found, helm.compare(None, found))}
+        installed = helm.upgrade(program, spec, chart, values_file, None, report)
+        return {"changed": True, "previous": 0, **outcome(installed, helm.compare(None, installed))}
 
-    # Both at once: on a release that is up to date, nothing else is left to do.
+    # Reading and rendering run side by side: a release that is up to date needs nothing else.
     with ThreadPoolExecutor(1) as pool:
         rendering: Future[helm.Rendering] = pool.submit(helm.render, program, spec, chart, values_file, validate=False)
         old = helm.deployed(program, spec, history) if history else None
@@ -248,7 +248,7 @@ def present(module: AnsibleModule, program: helm.Helm, spec: helm.Spec, scratch:
         elif old and pending:
             module.warn(f"Release {spec.name} was left {old.status} by an interrupted run; it would be set back first.")
         if pending:
-            # The first rendering was refused, or is of what is no longer there.
+            # Helm has refused the first rendering, or has rendered over a revision that is gone.
             rendered = helm.render(program, spec, chart, values_file, pending=module.check_mode)
         else:
             rendered = rendering.result()
@@ -301,8 +301,8 @@ def rolled_back(module: AnsibleModule, program: helm.Helm, spec: helm.Spec, revi
     if changed and not module.check_mode:
         report(f"rolling {spec.name} back to revision {revision}, then waiting until it is ready")
         helm.roll_back(program, spec, revision)
-    found = earlier if module.check_mode else helm.deployed(program, spec)
-    result = {"changed": changed, "previous": old.revision if old else 0, **outcome(found, difference)}
+    deployed = earlier if module.check_mode else helm.deployed(program, spec)
+    result = {"changed": changed, "previous": old.revision if old else 0, **outcome(deployed, difference)}
     if module._diff:
         result["diff"] = helm.diffs(difference)
     return result
@@ -317,7 +317,7 @@ def main() -> None:
             "repo": {"type": "str"},
             "version": {"type": "str"},
             "bundle": {"type": "path"},
-            # Kept out of the system log as a whole; out of the output only what is secret, see below.
+            # The system log shows none of it; the output hides only what is secret, see below.
             "values": {"type": "dict", "default": {}, "no_log": True},
             "create_namespace": {"type": "bool", "default": True},
             "timeout": {"type": "str", "default": "5m"},

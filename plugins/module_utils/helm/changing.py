@@ -26,7 +26,7 @@ def recover(helm: Helm, spec: Spec, old: Release) -> str:
         if not good or old.status in ("pending-install", "uninstalling"):
             _uninstall(helm, spec)
             return f"Release {spec.name} was left {old.status} by an interrupted run; what there was of it was removed."
-        # Without waiting: the upgrade that follows does that.
+        # The upgrade that follows waits; the roll-back does not.
         where = ["--namespace", spec.namespace, "--timeout", spec.timeout]
         helm.cluster("rollback", spec.name, str(max(good)), *where, timeout=None)
     except HelmError as error:

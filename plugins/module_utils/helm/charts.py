@@ -35,8 +35,8 @@ def locate(helm: Helm, spec: Spec, scratch: Path) -> str:
         return str(path)
     exact = bool(spec.version and re.fullmatch(r"v?\d+\.\d+\.\d+[\w.+-]*", spec.version))
     identity = json.dumps([spec.repo, spec.chart, spec.version])
-    kept = cache_directory() / hashlib.sha256(identity.encode()).hexdigest()[:24]
-    if exact and (archives := sorted(kept.glob("*.tgz"))):
+    folder = cache_directory() / hashlib.sha256(identity.encode()).hexdigest()[:24]
+    if exact and (archives := sorted(folder.glob("*.tgz"))):
         return str(archives[0])
     arguments = [
         *(["--repo", spec.repo] if spec.repo else []),
@@ -46,18 +46,18 @@ def locate(helm: Helm, spec: Spec, scratch: Path) -> str:
         helm.call("pull", spec.chart, *arguments, "--destination", str(scratch), timeout=300)
     except HelmError as error:
         # Helm's words for a server that does not answer are the same for a repository and for a cluster.
-        known = explain(error, spec, helm)
-        missing = re.search(r" does not exist: ", str(known))
-        raise known if missing else explain(HelmError(f"failed to download: {error}"), spec, helm) from error
+        explained = explain(error, spec, helm)
+        missing = re.search(r" does not exist: ", str(explained))
+        raise explained if missing else explain(HelmError(f"failed to download: {error}"), spec, helm) from error
     archive = next(scratch.glob("*.tgz"))
     if not exact:
         return str(archive)
     try:
-        kept.mkdir(parents=True, exist_ok=True)
-        # In two steps, so that an interrupted copy is never taken for the chart.
-        partial = kept / f".{os.getpid()}.part"
+        folder.mkdir(parents=True, exist_ok=True)
+        # The copy gets its name when it is whole, so that nothing takes an interrupted one for the chart.
+        partial = folder / f".{os.getpid()}.part"
         partial.write_bytes(archive.read_bytes())
-        partial.replace(kept / archive.name)
+        partial.replace(folder / archive.name)
     except OSError:
         return str(archive)
-    return str(kept / archive.name)
+    return str(folder / archive.name)

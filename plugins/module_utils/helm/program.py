@@ -65,7 +65,7 @@ class Helm:
         earlier = ("--revision", str(revision)) if revision else ()
         command = ("status", spec.name, "--namespace", spec.namespace, "--output", "json", *earlier)
         state: Json = json.loads(self.cluster(*command))
-        # Only then is it worth a call to ask which Helm it is; Helm 4 does not know the flag.
+        # Helm 4 refuses the flag, so the version is asked first, and only where there are no objects.
         if not (state.get("info") or {}).get("resources") and self.major == 3:
             state = json.loads(self.cluster(*command, "--show-resources"))
         return state
@@ -73,10 +73,10 @@ class Helm:
     @cached_property
     def major(self) -> int:
         version = self.call("version", "--template", "{{.Version}}")
-        found = re.match(r"v?(\d+)\.", version)
-        if not found or int(found.group(1)) not in (3, 4):
+        match = re.match(r"v?(\d+)\.", version)
+        if not match or int(match.group(1)) not in (3, 4):
             raise ReleaseError(f"{self.program} says it is version {version.strip()!r}. Expected Helm 3 or 4.")
-        return int(found.group(1))
+        return int(match.group(1))
 
 
 class HelmError(Exception):

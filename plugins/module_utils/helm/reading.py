@@ -57,7 +57,7 @@ def as_release(data: Json, spec: Spec, history: Json | None = None) -> Release:
 @dataclass(frozen=True)
 class Rendering:
     release: Release
-    # Why it is not what the cluster itself would render, if so.
+    # Why the cluster itself would render something else; None where it would not.
     caveat: str | None = None
 
 
