@@ -94,3 +94,47 @@ def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "not a Paraver trace: it starts with 'hello'" in done.stderr
     assert not (tmp_path / "app.svg").exists()
+
+
+# The smallest trace of COMPSs 3.3: two tasks of 500 ms on two workers. A node is an appl.
+COMPSS = """\
+#Paraver (25/11/2026 at 01:52):1000000000_ns:3(1,1,1):1:3(1:1,1:2,1:3)
+2:1:2:1:1:0:8000000:1
+2:2:3:1:1:100000000:8000000:1
+2:1:2:1:1:500000000:8000000:0
+2:2:3:1:1:600000000:8000000:0
+"""
+
+
+def bars_of(folder: Path) -> dict[str, list[tuple[float, float]]]:
+    """From and to of the bars, by the row that they lie on."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for rect in picture(folder).iter(f"{SVG}rect"):
+        if rect.find(f"{SVG}title") is not None:
+            left = float(rect.get("x", 0))
+            found.setdefault(rect.get("y", ""), []).append((left, left + float(rect.get("width", 0))))
+    return found
+
+
+def test_a_row_for_each_worker_of_compss(tmp_path: Path) -> None:
+    assert draw(tmp_path, COMPSS, beside=False).returncode == 0
+    assert [len(bars) for bars in bars_of(tmp_path).values()] == [1, 1]
+    texts = [text.text for text in picture(tmp_path).iter(f"{SVG}text")]
+    assert texts[:3] == ["2 tasks in 0.600 s", "worker 1 [1]", "worker 2 [1]"]
+
+
+def test_executors_of_one_worker_of_compss(tmp_path: Path) -> None:
+    """Tasks lie at (cpu, appl, task, thread); the .row file names executors, idle ones too."""
+    records = [
+        f"2:1:{appl}:2:{thread}:{moment}:8000000:{value}"
+        for appl, thread in ((2, 1), (2, 2), (3, 1))
+        for moment, value in ((thread, 1), (thread + 10, 0))
+    ]
+    (tmp_path / "app.row").write_text(
+        "LEVEL THREAD SIZE 5\nMAIN APP (1.1.1)\nEXECUTOR (2.2.1)\nEXECUTOR (2.2.2)\nEXECUTOR (3.2.1)\nEXECUTOR (4.2.1)\n"
+    )
+    assert draw(tmp_path, "\n".join([COMPSS.splitlines()[0], *records]), beside=False).returncode == 0
+    for bars in bars_of(tmp_path).values():
+        assert len(bars) == 1
+    texts = [text.text for text in picture(tmp_path).iter(f"{SVG}text")]
+    assert texts[1:5] == ["worker 1 [1]", "worker 1 [2]", "worker 2 [1]", "worker 3 [1]"]

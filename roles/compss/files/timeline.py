@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from html import escape
 from pathlib import Path
 
 TASK_EVENT = 8000000
 WIDTH, LEFT, TOP, ROW = 1200, 220, 40, 22
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
-Row = tuple[int, int]  # task and thread of the trace
+Row = tuple[int, int, int]  # appl, task and thread: a node is an appl to COMPSs, and a task to engine dask
 Bar = tuple[int, int, int]  # from, to, value
 
 
@@ -33,8 +33,8 @@ def read(text: str) -> tuple[int, dict[Row, list[Bar]]]:
         kind, *fields = record.split(":")
         if kind != "2":
             continue
-        _, _, task, thread, moment, *pairs = map(int, fields)
-        row = (task, thread)
+        _, appl, task, thread, moment, *pairs = map(int, fields)
+        row = (appl, task, thread)
         for event, value in zip(pairs[::2], pairs[1::2], strict=True):
             if event != TASK_EVENT:
                 continue
@@ -55,13 +55,24 @@ def names(text: str) -> dict[int, str]:
 
 
 def rows(text: str) -> dict[Row, str]:
-    """Labels of the rows, from the .row file."""
-    found = re.findall(r"^THREAD \d+\.(\d+)\.(\d+) \((.*)\)$", text, re.MULTILINE)
-    return {(int(task), int(thread)): name for task, thread, name in found}
+    """The workers of the rows, from the .row file; COMPSs names no worker there, only which rows are a worker's."""
+    named = re.findall(r"^THREAD (\d+)\.(\d+)\.(\d+) \((.*)\)$", text, re.MULTILINE)
+    found = {(int(appl), int(task), int(thread)): name for appl, task, thread, name in named if int(task) > 1}
+    executors = re.findall(r"^EXECUTOR \((\d+)\.(\d+)\.(\d+)\)$", text, re.MULTILINE)
+    for appl, task, thread in executors:
+        row = (int(appl), int(task), int(thread))
+        found[row] = worker(row)
+    return found
+
+
+def worker(row: Row) -> str:
+    """A name for the worker of a row; the first appl, or the first task, is the master."""
+    appl, task, _ = row
+    return f"worker {(appl if appl > 1 else task) - 1}"
 
 
 def draw(length: int, bars: dict[Row, list[Bar]], tasks: dict[int, str], labels: dict[Row, str]) -> str:
-    order = sorted({*bars, *(row for row in labels if row[0] > 1)})
+    order = sorted({*bars, *labels})
     # Nothing happens while the workers start.
     begin = min((bar[0] for row in bars.values() for bar in row), default=0)
     end = max((bar[1] for row in bars.values() for bar in row), default=length)
@@ -73,9 +84,12 @@ def draw(length: int, bars: dict[Row, list[Bar]], tasks: dict[int, str], labels:
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         f'<text x="{LEFT}" y="20">{sum(map(len, bars.values()))} tasks in {(end - begin) / 1e9:.3f} s</text>',
     ]
+    units: Counter[str] = Counter()
     for place, row in enumerate(order):
         y = TOP + place * ROW
-        label = f"{labels.get(row, f'worker {row[0] - 1}')} [{row[1]}]"
+        name = labels.get(row) or worker(row)
+        units[name] += 1
+        label = f"{name} [{units[name]}]"
         out.append(f'<text x="{LEFT - 8}" y="{y + 14}" text-anchor="end">{escape(label)}</text>')
         out.append(f'<rect x="{LEFT}" y="{y}" width="{WIDTH - LEFT - 20}" height="{ROW - 4}" fill="#f4f4f4"/>')
         for start, stop, value in bars.get(row, ()):
