@@ -67,6 +67,64 @@ def test_a_redis_that_lost_everything_costs_no_numbers(client: Any) -> None:
     assert state.status()["totals"]["completed"] == 2
 
 
+def test_keys_are_read_whichever_of_list_and_value_they_are(client: Any) -> None:
+    """Applications of one school: one sets `task_times`, one pushes to `task_times_queue`, one to a list `task_times`."""
+    state = new()
+    reader = Reader(state, client)
+    client.rpush(TIMES_KEY, "0.5", "1.5")
+    client.set(TIMES, "2.5")
+    client.set(EVENTS, json.dumps(end(1)))
+    while reader.once():
+        pass
+    assert sum(found.total for found in state.data.durations.values()) == 4.5 + 1.0
+    assert state.status()["totals"]["completed"] == 1
+    assert client.exists(EVENTS, TIMES, TIMES_KEY) == 0
+
+
+@pytest.mark.parametrize("bad", [EVENTS, TIMES, TIMES_KEY])
+def test_a_bad_key_stops_no_other(client: Any, bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    client.hset(bad, "a", "b")
+    state = new()
+    reader = Reader(state, client)
+    for round_ in range(3):
+        if bad != EVENTS:
+            push(client, end(round_))
+        for key in {TIMES, TIMES_KEY} - {bad}:
+            client.rpush(key, "1.0")
+        reader.step(0)
+    assert state.status()["totals"]["completed"] == (0 if bad == EVENTS else 3)
+    assert state.data.accepted == 6
+    assert capsys.readouterr().out.count(f"the key {bad} is neither a list nor one value") == 1
+    assert client.hget(bad, "a") == b"b"
+
+
+@pytest.mark.parametrize(
+    "event", [b"[" * 100_000, b'{"event": "tasks", "pending": 1' + b"0" * 400 + b"}", b"\xff", b""]
+)
+def test_a_bad_event_stops_no_other(client: Any, event: bytes) -> None:
+    state = new()
+    reader = Reader(state, client)
+    client.rpush(EVENTS, event)
+    client.rpush(TIMES, b"1" + b"0" * 400)
+    push(client, end(1))
+    reader.step(0)
+    assert state.status()["totals"]["completed"] == 1
+    assert state.data.refused == 2
+    assert client.llen(EVENTS) == client.llen(TIMES) == 0
+
+
+@pytest.mark.parametrize("stored", [b"nonsense", b"{}", b"[]", b'{"buckets": [0.1, 1.0, 10.0]}'])
+def test_a_record_that_is_none_is_written_anew(client: Any, stored: bytes) -> None:
+    client.set(STATE, stored)
+    state = new()
+    push(client, end(1))
+    Reader(state, client).step(0)
+    assert state.status()["totals"]["completed"] == 1
+    again = new()
+    Reader(again, client).restore()
+    assert again.status()["totals"]["completed"] == 1
+
+
 class Flaky:
     """A Redis of which every other transaction fails; half of those took place all the same."""
 
@@ -84,13 +142,13 @@ class Flaky:
         pipeline = self.client.pipeline(transaction=transaction)
         original = pipeline.execute
 
-        def execute() -> Any:
+        def execute(**options: Any) -> Any:
             self.calls += 1
             if self.calls % 4 == 0:
-                original()
+                original(**options)
             if self.calls % 2 == 0:
                 raise redis.ConnectionError("gone")
-            return original()
+            return original(**options)
 
         pipeline.execute = execute
         return pipeline
@@ -183,12 +241,12 @@ def test_absorbs_ten_thousand_events_a_second() -> None:
 
 
 def test_state_file_of_an_earlier_run_is_not_read(tmp_path: Path) -> None:
-    folder = tmp_path / "app_01" / "monitor"
+    folder = tmp_path / ".COMPSs" / "app.py_01" / "monitor"
     folder.mkdir(parents=True)
     (folder / "COMPSs_state.xml").write_text("<COMPSsState/>")
     state = new(engine="compss", results=str(tmp_path))
     reader = Reader(state, client=object())
     reader.read_state_file(time.time() + 60)
-    assert state.xml is None
+    assert state.data.phase == "waiting"
     reader.read_state_file(0)
-    assert state.xml is not None
+    assert state.data.phase == "running"

@@ -1,6 +1,7 @@
 """What the monitoring API makes of events: each counts once, what is wrong is refused, nothing grows without bound."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from ansible_collections.continuum.edge.plugins.module_utils.catalogue.data.compss import SERIES
 
 BUCKETS = (0.1, 1.0, 10.0)
+STANDIN = Path(__file__).parent / "standin" / "facts.json"
 
 
 def new(**options: Any) -> State:
@@ -126,12 +128,15 @@ REFUSED = [
         )
     ),
     b'{"event": "tasks", "pending": 1, "names": []}',
+    b'{"event": "tasks", "pending": 1' + b"0" * 400 + b"}",
+    b"[" * 100_000,
+    b"\xff\xfe",
     b'{"event": "worker", "worker": "w", "state": "lost"}',
     b'{"event": "run", "state": "paused", "time": 1}',
 ]
 
 
-@pytest.mark.parametrize("entry", REFUSED, ids=lambda entry: entry.decode()[:60])
+@pytest.mark.parametrize("entry", REFUSED, ids=lambda entry: repr(entry[:60]))
 def test_what_is_wrong_is_refused_and_changes_nothing(entry: bytes) -> None:
     state = new()
     state.apply([entry])
@@ -168,9 +173,9 @@ def test_deadlines() -> None:
     # The Dask engine tells with each end that there is one.
     send(state, {**end(7, "c"), "deadline": 5.0, "jitter": 0.0})
     assert state.status()["deadlines"] == {
-        "a": {"checked": 4, "missed": 1},
-        "b": {"checked": 2, "missed": 1},
-        "c": {"checked": 1, "missed": 0},
+        "a": {"checked": 4, "missed": 1, "not_checked": 0},
+        "b": {"checked": 2, "missed": 1, "not_checked": 0},
+        "c": {"checked": 1, "missed": 0, "not_checked": 0},
     }
 
 
@@ -196,22 +201,41 @@ def test_times_of_applications_that_send_nothing_else(value: bytes, times: list[
 
 def test_times_that_are_none_are_refused() -> None:
     state = new()
-    state.take_times([b"soon", b"-1", b"null", b"NaN", b'{"a": "b"}'])
-    assert (state.data.accepted, state.data.refused) == (0, 5)
+    state.take_times([b"soon", b"-1", b"null", b"NaN", b'{"a": "b"}', b"1" + b"0" * 400, b"[" * 100_000])
+    assert (state.data.accepted, state.data.refused) == (0, 7)
 
 
-XML = """<?xml version="1.0"?><COMPSsState><TasksInfo><Application id="1"><TotalCount>9</TotalCount>
-<InProgress>{open}</InProgress><Completed>{done}</Completed></Application></TasksInfo><CoresInfo><Core id="0"><Impl id="0">
-<Signature>multiply(OBJECT_T,OBJECT_T)matmul</Signature><MeanExecutionTime>{mean}</MeanExecutionTime>
-<MinExecutionTime>1</MinExecutionTime><MaxExecutionTime>9</MaxExecutionTime><ExecutedCount>{done}</ExecutedCount></Impl>
-</Core></CoresInfo><ResourceInfo><Resource id="w-0.app-workers"><TotalCPUComputingUnits>2</TotalCPUComputingUnits>
-<Status>Running</Status><Actions><Action>multiply</Action></Actions></Resource></ResourceInfo></COMPSsState>"""
+FACTS = {name: fact["value"] for name, fact in json.loads(STANDIN.read_text()).items()}
+RUNNING = FACTS["state_file"]["execution"].format(task=1, name="multiply")
+STARTING = FACTS["state_file"]["start"].format(worker="w-1.app-workers")
+
+
+def xml(
+    unfinished: int, completed: int, executed: dict[str, tuple[int, float]], workers: dict[str, list[str]]
+) -> state_xml.Snapshot:
+    """COMPSs_state.xml: executions and their mean in ms by task, actions by worker."""
+    cores = "".join(
+        f"<Core id='0'><Impl id='0'><Signature>{name}(OBJECT_T,OBJECT_T)matmul</Signature><MinExecutionTime>1"
+        f"</MinExecutionTime><MaxExecutionTime>9</MaxExecutionTime><MeanExecutionTime>{mean}</MeanExecutionTime>"
+        f"<ExecutedCount>{count}</ExecutedCount></Impl></Core>"
+        for name, (count, mean) in executed.items()
+    )
+    resources = "".join(
+        f"<Resource id='{name}.app-workers'><TotalCPUComputingUnits>2</TotalCPUComputingUnits><Status>Running</Status>"
+        f"<Actions>{''.join(f'<Action>{action}</Action>' for action in actions)}</Actions></Resource>"
+        for name, actions in workers.items()
+    )
+    return state_xml.parse(
+        f"<?xml version='1.0'?><COMPSsState><TasksInfo><Application id='1'><TotalCount>9</TotalCount><InProgress>"
+        f"{unfinished}</InProgress><Completed>{completed}</Completed></Application></TasksInfo>"
+        f"<CoresInfo>{cores}</CoresInfo><ResourceInfo>{resources}</ResourceInfo></COMPSsState>"
+    )
 
 
 def test_the_runtimes_own_file() -> None:
     state = new(engine="compss")
-    state.take_xml(state_xml.parse(XML.format(open=7, done=2, mean=500)))
-    state.take_xml(state_xml.parse(XML.format(open=5, done=4, mean=1000)))
+    state.take_xml(xml(7, 2, {"multiply": (2, 500)}, {"w-0": [RUNNING]}))
+    state.take_xml(xml(5, 4, {"multiply": (4, 1000)}, {"w-0": [RUNNING]}))
     found = lines(state)
     assert found['compss_tasks{application="app",state="completed",task="multiply"}'] == 4
     assert found['compss_tasks{application="app",state="running",task="other"}'] == 1
@@ -224,6 +248,103 @@ def test_the_runtimes_own_file() -> None:
     )
     assert found['compss_worker_computing_units_used{application="app",worker="w-0"}'] == 1
     assert found['compss_worker_up{application="app",worker="w-0"}'] == 1
+
+
+def test_other_tasks_come_back_to_zero() -> None:
+    """A series that vanishes keeps its last value in whatever reads it."""
+    state = new(engine="compss")
+    state.take_xml(xml(3, 0, {}, {"w-0": [RUNNING]}))
+    state.take_xml(xml(0, 3, {"multiply": (3, 10)}, {"w-0": []}))
+    found = lines(state)
+    for each in ("pending", "running", "completed", "failed"):
+        assert found[f'compss_tasks{{application="app",state="{each}",task="other"}}'] == 0
+
+
+def test_completed_is_what_the_runtime_says_when_a_worker_comes_again() -> None:
+    state = new(engine="compss")
+    state.take_xml(xml(50, 100, {"multiply": (100, 10)}, {"w-0": [RUNNING]}))
+    # 20 that the worker had executed are counted again.
+    state.take_xml(xml(49, 101, {"multiply": (121, 10)}, {"w-0": [RUNNING]}))
+    state.take_xml(xml(0, 150, {"multiply": (170, 10)}, {"w-0": []}))
+    status = state.status()
+    assert status["totals"] == {"pending": 0, "running": 0, "completed": 150, "failed": 0}
+    assert status["tasks"]["multiply"]["completed"] == 150
+    assert sum(each["count"] for each in status["durations"]) == 150
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_names_share_what_has_completed_and_no_more(data: st.DataObject) -> None:
+    """Executions and completions are counted by different threads of the runtime, and executions jump."""
+    state = new(engine="compss")
+    executed = {"a": 0, "b": 0}
+    completed = real = 0
+    for _ in range(data.draw(st.integers(1, 12))):
+        for name in executed:
+            more = data.draw(st.integers(0, 5))
+            executed[name] += more + data.draw(st.sampled_from([0, 0, 0, 9]))
+            real += more
+        completed = data.draw(st.integers(completed, real))
+        state.take_xml(xml(200 - completed, completed, {name: (n, 10) for name, n in executed.items()}, {"w-0": []}))
+        assert state.status()["totals"]["completed"] == completed
+        assert sum(each["count"] for each in state.status()["durations"]) <= completed
+    restored = new(engine="compss")
+    restored.load(state.dump())
+    assert restored.status() == state.status()
+
+
+def test_a_failed_task_is_not_pending_for_ever() -> None:
+    state = new(engine="compss")
+    state.take_xml(xml(1, 4, {"multiply": (4, 10)}, {"w-0": []}))
+    state.end(1, 9.0)
+    # What the file says after the end changes nothing.
+    state.take_xml(xml(1, 4, {"multiply": (4, 10)}, {"w-0": []}))
+    assert state.status()["totals"] == {"pending": 0, "running": 0, "completed": 4, "failed": 1}
+    assert not state.status()["workers"]["w-0"]["up"]
+
+
+def test_a_worker_that_is_only_started_or_was_dropped_is_not_up() -> None:
+    state = new(engine="compss")
+    state.take_xml(xml(9, 0, {}, {"w-0": [RUNNING, RUNNING], "w-1": [STARTING], "w-2": []}))
+    workers = state.status()["workers"]
+    assert {name: (each["up"], each["computing_units_used"]) for name, each in workers.items()} == {
+        "w-0": (True, 2),
+        "w-1": (False, 0),
+        "w-2": (True, 0),
+    }
+    assert state.status()["totals"]["running"] == 2
+    state.take_xml(xml(9, 0, {}, {"w-0": [RUNNING]}))
+    assert not state.status()["workers"]["w-2"]["up"]
+    assert state.status()["workers"]["w-2"]["computing_units"] == 2
+
+
+def test_the_application_starts_again_in_the_same_pod() -> None:
+    state = new(engine="compss")
+    state.take_xml(xml(0, 4, {"multiply": (4, 10)}, {"w-0": []}), "/results/.COMPSs/a.py_01")
+    state.take_xml(xml(1, 1, {"multiply": (1, 10)}, {"w-0": []}), "/results/.COMPSs/a.py_02")
+    assert state.status()["totals"] == {"pending": 1, "running": 0, "completed": 1, "failed": 0}
+    assert state.data.durations["multiply", "unnamed"].count == 5
+
+
+def test_deadlines_that_nobody_checks_are_no_zeros(capsys: pytest.CaptureFixture[str]) -> None:
+    """The runtime's file has means alone: they tell of no task whether it was late."""
+    state = new(engine="compss", deadlines={"multiply": 0.01, "never_called": 1.0})
+    state.take_xml(xml(0, 20, {"multiply": (20, 191)}, {"w-0": []}))
+    assert state.status()["deadlines"] == {"multiply": {"checked": 0, "missed": None, "not_checked": 20}}
+    pushed = exposition(Deadlines(state)).decode()
+    assert 'deadlines_checked{task="multiply"} 0.0' in pushed
+    assert "deadlines_missed{" not in pushed
+    state.end(0, 9.0)
+    assert "not checked: the deadline of 20 executions of multiply" in capsys.readouterr().out
+
+
+def test_deadlines_that_tasks_check_themselves() -> None:
+    state = new(engine="compss", deadlines={"multiply": 0.01})
+    state.take_xml(xml(0, 3, {"multiply": (3, 191)}, {"w-0": []}))
+    ended = {**end(0, "multiply"), "deadline": 0.01, "jitter": 0.0}
+    send(state, *({**ended, "event": "checked"} for _ in range(2)), {**ended, "event": "deadline"})
+    assert state.status()["deadlines"] == {"multiply": {"checked": 2, "missed": 1, "not_checked": 1}}
+    assert 'deadlines_missed{task="multiply"} 1.0' in exposition(Deadlines(state)).decode()
 
 
 NAMES = st.sampled_from([f"task{number}" for number in range(8)])

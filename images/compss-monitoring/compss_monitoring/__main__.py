@@ -1,4 +1,4 @@
-"""`serve` (the API), `check <folder>` (a run's results), `forget` (deletes what was pushed)."""
+"""`serve` (the API), `check <folder> <name>…` (what a run left), `forget` (deletes what was pushed)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`check <folder>`: waits for the end of the run, then looks at what it left."""
+"""`check <folder> <name>…`: waits for the end of the run, then looks whether it left these files and folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from .settings import Settings
 
-LEFT = ("runtime.log", "jobs", "monitor/complete_graph.dot", "trace", "workers")
+PATIENCE = 240.0
 
 
 def last_run(folder: Path) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def last_run(folder: Path) -> dict[str, Any]:
     return dict(found) if isinstance(found, dict) else {}
 
 
-def check(settings: Settings, folder: Path, patience: float) -> int:
+def check(settings: Settings, folder: Path, names: list[str], patience: float = PATIENCE) -> int:
     deadline = time.monotonic() + patience
     while last_run(folder).get("run") != settings.run:
         if time.monotonic() > deadline:
@@ -29,10 +29,10 @@ def check(settings: Settings, folder: Path, patience: float) -> int:
             return 1
         time.sleep(1)
     run = last_run(folder)
-    newest = max((path.parent for path in folder.glob("*/runtime.log")), key=lambda p: p.stat().st_mtime, default=None)
-    missing = list(LEFT) if newest is None else [name for name in LEFT if not (newest / name).exists()]
+    left = folder / run["results"] if run["results"] else None
+    missing = [name for name in names if left is None or not (left / name).exists()]
     print(f"run {settings.run} ended with status {run['status']} after {run['ended'] - run['started']:.1f} s")
-    print(f"results: {newest}" + (f", without {', '.join(missing)}" if missing else ""))
+    print(f"results: {left}" + (f", without {', '.join(missing)}" if missing else ""))
     return 1 if run["status"] or missing else 0
 
 
@@ -40,5 +40,4 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         print("check: which folder?", file=sys.stderr)
         return 2
-    patience = float(arguments[1]) if len(arguments) > 1 else 240.0
-    return check(Settings.from_environment(), Path(arguments[0]), patience)
+    return check(Settings.from_environment(), Path(arguments[0]), arguments[1:])

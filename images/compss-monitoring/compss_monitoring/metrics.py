@@ -88,10 +88,11 @@ class Deadlines(Collector):
         )
         checked = GaugeMetricFamily("deadlines_checked", "Executions with a deadline that have ended.", labels=["task"])
         with self.state.lock:
-            data = self.state.data
-            for task in sorted({*data.checked, *data.missed}):
-                missed.add_metric([task], data.missed.get(task, 0))
-                checked.add_metric([task], data.checked.get(task, 0))
+            for task, found in self.state.deadlines().items():
+                checked.add_metric([task], found["checked"] or 0)
+                # What nobody has checked is no zero.
+                if found["missed"] is not None:
+                    missed.add_metric([task], found["missed"])
         yield from (missed, checked)
 
 

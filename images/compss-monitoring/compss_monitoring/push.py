@@ -39,8 +39,11 @@ class Pusher:
         self.said = ""
 
     def push(self) -> None:
-        if not self.state.settings.pushgateway or not (self.state.data.checked or self.state.data.missed):
+        if not self.state.settings.pushgateway:
             return
+        with self.state.lock:
+            if not self.state.deadlines():
+                return
         body = exposition(Deadlines(self.state))
         if body == self.pushed and time.monotonic() - self.pushed_at < AGAIN:
             return

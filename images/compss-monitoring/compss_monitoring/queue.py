@@ -5,10 +5,10 @@ What was read is cut off the queue in the same transaction that stores the numbe
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
+from typing import Any, NamedTuple
 
 import redis
 
@@ -17,9 +17,19 @@ from .state import State
 
 EVENTS = "compss_events"
 TIMES, TIMES_KEY = "task_times_queue", "task_times"
+KEYS = (EVENTS, TIMES, TIMES_KEY)
 STATE = "compss_monitoring_state"
 BATCH = 2000
 IDLE = 0.2
+
+
+class Entry(NamedTuple):
+    """What lies under a key: of a list its first values, and its length."""
+
+    key: str
+    values: list[bytes]
+    length: int
+    is_list: bool
 
 
 class Reader:
@@ -29,15 +39,20 @@ class Reader:
         self.state = state
         self.fresh = False  # nothing was counted since the numbers were stored
         self.begun = False
-        self.said = ""
-        self.state_file: Path | None = None
-        self.read_at = 0.0
+        self.silent = ""  # why the queue does not answer
+        self.said: set[str] = set()
+        self.read: tuple[Path, float] | None = None  # the state file, and when it had changed
 
     def restore(self) -> None:
-        written = self.client.get(STATE)
-        if written:
-            self.state.load(written)
-        elif not self.begun:
+        try:
+            written = self.client.get(STATE)
+            if written:
+                self.state.load(written)
+        except (redis.ResponseError, ValueError, KeyError, TypeError, IndexError) as error:
+            self.say(f"the key {STATE} is not what the monitoring API has stored: {error}; it is written anew")
+            self.client.delete(STATE)
+            written = None
+        if not written and not self.begun:
             # From now on there is a record to go back to; where it is missing, Redis has lost what it had.
             self.client.set(STATE, self.state.dump())
         self.fresh = self.begun = True
@@ -47,41 +62,61 @@ class Reader:
         if not self.fresh:
             # Nobody knows whether the last transaction took place: its own record tells.
             self.restore()
-        pipeline = self.client.pipeline(transaction=True)
-        pipeline.lrange(EVENTS, 0, BATCH - 1)
-        pipeline.lrange(TIMES, 0, BATCH - 1)
-        pipeline.get(TIMES_KEY)
-        pipeline.llen(EVENTS)
-        pipeline.llen(TIMES)
-        events, times, key, waiting, waiting_times = pipeline.execute()
-        self.state.queue_length = waiting + waiting_times - len(events) - len(times)
-        if not events and not times and key is None:
+        found = self.look()
+        self.state.queue_length = sum(entry.length - len(entry.values) for entry in found)
+        if not any(entry.values for entry in found):
             return False
         self.fresh = False
-        self.state.apply(events)
-        self.state.take_times([*times, *([key] if key is not None else [])])
         pipeline = self.client.pipeline(transaction=True)
-        pipeline.ltrim(EVENTS, len(events), -1)
-        pipeline.ltrim(TIMES, len(times), -1)
-        if key is not None:
-            pipeline.delete(TIMES_KEY)
+        for entry in found:
+            if entry.values:
+                (self.state.apply if entry.key == EVENTS else self.state.take_times)(entry.values)
+                if entry.is_list:
+                    pipeline.ltrim(entry.key, len(entry.values), -1)
+                else:
+                    pipeline.delete(entry.key)
         pipeline.set(STATE, self.state.dump())
         pipeline.execute()
         self.fresh = True
         return True
 
+    def look(self) -> list[Entry]:
+        """What lies under each key: a list or one value, for applications differ in what they make of a key."""
+        pipeline = self.client.pipeline(transaction=True)
+        for key in KEYS:
+            pipeline.lrange(key, 0, BATCH - 1)
+            pipeline.llen(key)
+            pipeline.get(key)
+        answers = pipeline.execute(raise_on_error=False)
+        found = []
+        for place, key in enumerate(KEYS):
+            values, length, value = answers[3 * place : 3 * place + 3]
+            is_list = not isinstance(values, Exception)
+            if not is_list and isinstance(value, Exception):
+                self.say(f"the key {key} is neither a list nor one value: it is not read ({value})")
+                continue
+            values = values if is_list else [value]
+            found.append(Entry(key, values, length if is_list else len(values), is_list))
+        return found
+
+    def say(self, text: str) -> None:
+        """Once for each text: what is wrong stays wrong."""
+        if text not in self.said:
+            self.said.add(text)
+            print(text, flush=True)
+
     def read_state_file(self, since: float) -> None:
         if self.state.settings.engine != "compss":
             return  # the other engine's events say the same, and more
-        path = state_xml.newest(Path(self.state.settings.results), since)
-        if path is None or (path == self.state_file and path.stat().st_mtime == self.read_at):
-            return
-        try:
+        # One that is being written, or removed, is whole at the next look.
+        with contextlib.suppress(OSError, ValueError):
+            path = state_xml.newest(Path(self.state.settings.results), since)
+            if path is None:
+                return
             changed = path.stat().st_mtime
-            self.state.take_xml(state_xml.parse(path.read_text()))
-            self.state_file, self.read_at = path, changed
-        except (OSError, ElementTree.ParseError):
-            pass  # it is being written: the next look finds it whole
+            if (path, changed) != self.read:
+                self.state.take_xml(state_xml.parse(path.read_text()), str(path.parent.parent))
+                self.read = (path, changed)
 
     def run(self, since: float, stopping: threading.Event) -> None:
         while not stopping.is_set():
@@ -89,13 +124,13 @@ class Reader:
                 stopping.wait(IDLE)
 
     def step(self, since: float) -> bool:
+        self.read_state_file(since)
         try:
-            self.read_state_file(since)
             busy = self.once()
-            self.said = ""
+            self.silent = ""
         except (redis.RedisError, OSError) as error:
-            if str(error) != self.said:
-                self.said = str(error)
+            if str(error) != self.silent:
+                self.silent = str(error)
                 print(f"the queue does not answer: {error}", flush=True)
             return False
         return busy

@@ -12,7 +12,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .settings import Settings
@@ -22,6 +22,7 @@ OTHER = "other"
 UNNAMED = "unnamed"  # tasks of applications that report only their times
 MAX_RUNS = 10_000  # writers whose last event is remembered
 MAX_RUNNING = 100_000
+TELEMETRY = "compss_telemetry in the application's tasks checks each (docs/applications.md)"
 ATTEMPTS = ("NEW", "RESUBMITTED", "RESCHEDULED", "RESCHEDULED_RESUBMITTED")
 END_STATES = ("COMPLETED", "FAILED", "CANCELED", "IGNORED")
 
@@ -69,6 +70,26 @@ class Running:
 
 
 @dataclass
+class Executed:
+    """What COMPSs' state file tells of the executions of one name."""
+
+    count: int = 0
+    spent: float = 0.0  # seconds, in all
+    mean: float = 0.0  # seconds, of those that came last
+    waiting: int = 0  # counted as executed before they are counted as completed
+
+
+@dataclass
+class Totals:
+    """What it tells of all tasks."""
+
+    completed: int = 0
+    unnamed: int = 0  # completed, and not known under which name
+    open: int = 0
+    running: dict[str, int] = field(default_factory=dict)  # by worker
+
+
+@dataclass
 class Data:
     """All that is kept."""
 
@@ -89,7 +110,8 @@ class Data:
     refused: int = 0
     missed: dict[str, int] = field(default_factory=dict)
     checked: dict[str, int] = field(default_factory=dict)
-    executed: dict[str, tuple[int, float]] = field(default_factory=dict)
+    executed: dict[str, Executed] = field(default_factory=dict)
+    totals: Totals = field(default_factory=Totals)
     task_names: list[str] = field(default_factory=list)
     worker_names: list[str] = field(default_factory=list)
 
@@ -119,8 +141,8 @@ def seconds(value: Any) -> float:
     """A duration: a number, or what it looks like."""
     try:
         found = float(value)
-    except (TypeError, ValueError) as error:
-        raise RefusedError(f"{value!r} is no duration") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RefusedError(f"{str(value)[:50]!r} is no duration") from error
     if isinstance(value, bool) or not math.isfinite(found) or found < 0:
         raise RefusedError(f"{value!r} is no duration")
     return found
@@ -131,7 +153,6 @@ class State:
         self.settings = settings
         self.data = Data()
         self.queue_length = 0
-        self.xml: Snapshot | None = None
         self.lock = threading.Lock()
         self.said = ""
 
@@ -152,6 +173,8 @@ class State:
                         self.data.accepted += 1
                 except RefusedError as error:
                     self._refuse(entry, error)
+                except Exception as error:  # whatever one event is, the others are read
+                    self._refuse(entry, RefusedError(f"{type(error).__name__}: {error}"))
 
     def _refuse(self, entry: Any, error: RefusedError) -> None:
         self.data.refused += 1
@@ -248,6 +271,12 @@ class State:
         # Of a deadline that only the script knows, the first miss is the first that is heard.
         data.checked[task] = max(data.checked.get(task, 0), data.missed[task])
 
+    def _checked(self, run: str, event: dict[str, Any]) -> None:  # noqa: ARG002
+        name = text(event, "name")
+        seconds(event.get("duration"))
+        task = self._task(name)
+        self.data.checked[task] = self.data.checked.get(task, 0) + 1
+
     def _totals(self, run: str, event: dict[str, Any]) -> None:  # noqa: ARG002
         pending, names = count(event, "pending"), event.get("names", {})
         if not isinstance(names, dict):
@@ -264,6 +293,7 @@ class State:
         "worker": _worker,
         "start": _start,
         "end": _end,
+        "checked": _checked,
         "deadline": _deadline,
         "tasks": _totals,
     }
@@ -274,50 +304,81 @@ class State:
             for value in values:
                 try:
                     found = json.loads(value) if isinstance(value, bytes | str) else value
-                except ValueError:
+                except (ValueError, RecursionError):
                     found = value
                 entries = found.items() if isinstance(found, dict) else [(UNNAMED, found)]
                 for name, times in entries:
                     for each in times if isinstance(times, list) else [times]:
                         try:
-                            self._observe(self._task(str(name)), UNNAMED, seconds(each))
+                            duration = seconds(each)
+                            self._observe(self._task(str(name)), UNNAMED, duration)
                             self.data.accepted += 1
                         except RefusedError as error:
                             self._refuse(value, error)
 
-    def take_xml(self, snapshot: Snapshot) -> None:
-        """What the COMPSs runtime writes: totals and means, of which the histogram gets what is new."""
+    def take_xml(self, snapshot: Snapshot, run: str = "") -> None:
+        """What the COMPSs runtime writes of a run: totals and means, of which the histogram gets what is new."""
         with self.lock:
-            self.xml = snapshot
-            if self.settings.engine != "compss":
-                return
-            if self.data.phase == "waiting":
-                self.data.phase, self.data.started = "running", time.time()
-            for core in snapshot.cores:
-                task = self._task(core.name)
-                before, total = self.data.executed.get(core.name, (0, 0.0))
-                now = core.executed * core.mean
-                if core.executed > before:
-                    fresh = core.executed - before
-                    self._observe(task, UNNAMED, max(0.0, (now - total) / fresh), fresh)
-                    self.data.executed[core.name] = (core.executed, now)
-                if core.name in self.settings.deadlines or task in self.data.missed:
-                    self.data.checked[task] = max(core.executed, self.data.missed.get(task, 0))
-            for resource in snapshot.resources:
-                name = self._name(resource.name.partition(".")[0])
-                up = resource.units > 0 and resource.status == "Running"
-                known = self.data.workers.get(name)
-                units = resource.units or (known.units if known else 0)
-                self.data.workers[name] = Worker(up, units, self._architecture(name))
+            data = self.data
+            if data.phase == "waiting" or run != data.application_run:
+                # A Deployment starts the application again in the same pod: its tasks are other tasks.
+                data.application_run, data.phase, data.started, data.ended = run, "running", time.time(), 0.0
+                data.tasks, data.executed, data.totals = {}, {}, Totals()
+            if data.phase == "running":
+                self._take_cores(snapshot)
+                self._take_resources(snapshot)
+
+    def _take_cores(self, snapshot: Snapshot) -> None:
+        """Give the tasks that have completed to the names that were executed more often: never more than completed."""
+        data, totals = self.data, self.data.totals
+        totals.unnamed += max(0, snapshot.completed - totals.completed)
+        totals.completed, totals.open = snapshot.completed, snapshot.in_progress
+        for core in snapshot.cores:
+            task, before = self._task(core.name), data.executed.get(core.name, Executed())
+            fresh = max(0, core.executed - before.count)
+            mean = max(0.0, (core.spent - before.spent) / fresh) if fresh else before.mean
+            waiting = before.waiting + fresh
+            given = min(waiting, totals.unnamed)
+            if given:
+                data.tasks.setdefault(task, Tasks()).completed += given
+                self._observe(task, UNNAMED, mean, given)
+                totals.unnamed -= given
+            data.executed[core.name] = Executed(core.executed, core.spent, mean, waiting - given)
+        if sum(each.waiting for each in data.executed.values()) > snapshot.in_progress:
+            # More than can still complete: a worker came again, and its executions were counted again.
+            for each in data.executed.values():
+                each.waiting = 0
+
+    def _take_resources(self, snapshot: Snapshot) -> None:
+        for worker in self.data.workers.values():
+            worker.up = False  # those that the runtime has dropped are not in the file
+        self.data.totals.running = {}
+        for resource in snapshot.resources:
+            name = self._name(resource.name.partition(".")[0])
+            known = self.data.workers.get(name)
+            units = resource.units or (known.units if known else 0)
+            self.data.workers[name] = Worker(resource.up, units, self._architecture(name))
+            self.data.totals.running[name] = resource.running
 
     def end(self, status: int, ended: float) -> None:
         """The master's container has ended."""
         with self.lock:
-            self.data.phase = "ended" if status == 0 else "failed"
-            self.data.ended = ended
-            self.data.running.clear()
-            for worker in self.data.workers.values():
+            data = self.data
+            data.phase = "ended" if status == 0 else "failed"
+            data.ended = ended
+            data.running.clear()
+            for worker in data.workers.values():
                 worker.up = False
+            if self.settings.engine == "compss" and data.totals.open:
+                # The runtime has no word for a task that failed, or that an application left behind.
+                data.tasks.setdefault(OTHER, Tasks()).failed += data.totals.open
+            data.totals.open, data.totals.running = 0, {}
+            for task, found in self.deadlines().items():
+                if found["not_checked"]:
+                    print(
+                        f"not checked: the deadline of {found['not_checked']} executions of {task}; {TELEMETRY}",
+                        flush=True,
+                    )
 
     # Bounded names
 
@@ -347,16 +408,22 @@ class State:
 
     def tasks(self) -> dict[str, dict[str, int]]:
         """Tasks by name and state."""
-        if self.settings.engine == "compss":
-            return self._tasks_of_xml()
+        data = self.data
         found = {
             name: {"pending": 0, "running": 0, "completed": tasks.completed, "failed": tasks.failed}
-            for name, tasks in self.data.tasks.items()
+            for name, tasks in data.tasks.items()
         }
 
         def row(name: str) -> dict[str, int]:
             return found.setdefault(name, {"pending": 0, "running": 0, "completed": 0, "failed": 0})
 
+        if self.settings.engine == "compss":
+            # The runtime tells how many there are, not of which names.
+            running = min(data.totals.open, sum(data.totals.running.values()))
+            if data.phase != "waiting":
+                row(OTHER)["completed"] += data.totals.unnamed
+                row(OTHER).update(running=running, pending=data.totals.open - running)
+            return found
         for task in self.data.running.values():
             row(task.name)["running"] += 1
         waiting = max(0, self.data.pending - len(self.data.running))
@@ -368,33 +435,34 @@ class State:
             row(OTHER)["pending"] += waiting
         return found
 
-    def _tasks_of_xml(self) -> dict[str, dict[str, int]]:
-        if self.xml is None:
-            return {}
-        found = {
-            core.name: {"pending": 0, "running": 0, "completed": core.executed, "failed": 0} for core in self.xml.cores
-        }
-        if self.xml.in_progress:
-            # The runtime tells how many there are, not of which names.
-            running = min(self.xml.in_progress, sum(resource.actions for resource in self.xml.resources))
-            rest = found.setdefault(OTHER, {"pending": 0, "running": 0, "completed": 0, "failed": 0})
-            rest["running"], rest["pending"] = running, self.xml.in_progress - running
-        return found
-
     def used_units(self) -> dict[str, int]:
         """Computing units that tasks hold, by worker."""
         used = dict.fromkeys(self.data.workers, 0)
-        if self.settings.engine == "compss" and self.xml is not None:
-            for resource in self.xml.resources:
-                name = resource.name.partition(".")[0]
-                if name in used:
-                    used[name] = resource.actions
-            return used
+        if self.settings.engine == "compss":
+            return {**used, **self.data.totals.running}
         for task in self.data.running.values():
             if task.worker in used:
                 worker = self.data.workers[task.worker]
                 used[task.worker] = min(worker.units, used[task.worker] + task.units)
         return used
+
+    def deadlines(self) -> dict[str, dict[str, int | None]]:
+        """By task: executions that were compared with its deadline, those of them that missed it, and all others.
+
+        Of a task that nobody has checked the misses are not known: None.
+        """
+        data = self.data
+        limited = set(self.settings.deadlines) & {*data.tasks} if self.settings.engine == "compss" else set()
+        found: dict[str, dict[str, int | None]] = {}
+        for task in sorted({*data.checked, *data.missed, *limited}):
+            checked = data.checked.get(task, 0)
+            ended = data.tasks[task].completed if task in limited else 0
+            found[task] = {
+                "checked": checked,
+                "missed": data.missed.get(task, 0) if checked else None,
+                "not_checked": max(0, ended - checked),
+            }
+        return found
 
     def status(self) -> dict[str, Any]:
         """All of it, for people and programs that read JSON."""
@@ -430,10 +498,7 @@ class State:
                     for name, worker in sorted(data.workers.items())
                 },
                 "resubmissions": dict(data.resubmissions),
-                "deadlines": {
-                    task: {"checked": data.checked.get(task, 0), "missed": data.missed.get(task, 0)}
-                    for task in sorted({*data.checked, *data.missed})
-                },
+                "deadlines": self.deadlines(),
                 "queue_length": self.queue_length,
                 "events": {"accepted": data.accepted, "refused": data.refused},
             }
@@ -451,7 +516,8 @@ class State:
                     "running": {key: [task.name, task.worker, task.units] for key, task in data.running.items()},
                     "durations": [[*key, found.counts, found.total] for key, found in data.durations.items()],
                     "workers": {name: [w.up, w.units, w.architecture] for name, w in data.workers.items()},
-                    "executed": {name: list(found) for name, found in data.executed.items()},
+                    "executed": {name: asdict(found) for name, found in data.executed.items()},
+                    "totals": asdict(data.totals),
                     "buckets": self.settings.buckets,
                 },
                 separators=(",", ":"),
@@ -470,7 +536,8 @@ class State:
             (task, worker): Durations(counts, total) for task, worker, counts, total in found["durations"]
         }
         data.workers = {name: Worker(*value) for name, value in found["workers"].items()}
-        data.executed = {name: (value[0], value[1]) for name, value in found["executed"].items()}
+        data.executed = {name: Executed(**value) for name, value in found["executed"].items()}
+        data.totals = Totals(**found["totals"])
         with self.lock:
             self.data = data
 

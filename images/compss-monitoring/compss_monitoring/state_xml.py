@@ -9,22 +9,25 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Core:
+    """Executions of the tasks of one name. Their number jumps when a worker is added again; the totals do not."""
+
     name: str
     executed: int
-    mean: float  # seconds
+    spent: float  # seconds, in all
 
 
 @dataclass(frozen=True)
 class Resource:
+    """A worker. One that the runtime has dropped is not listed; one that it starts has an action that is no task."""
+
     name: str
     units: int
-    status: str
-    actions: int
+    up: bool
+    running: int
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    total: int
     in_progress: int
     completed: int
     cores: tuple[Core, ...]
@@ -43,8 +46,24 @@ def task_name(signature: str) -> str:
     return signature.partition("(")[0].rpartition(".")[2] or signature
 
 
+def resource(node: ElementTree.Element) -> Resource:
+    units = int(number(node, "TotalCPUComputingUnits") or number(node, "TotalComputingUnits"))
+    actions = [action.text or "" for action in node.iterfind("Actions/Action")]
+    started = not any("StartWorkerAction" in action for action in actions)
+    return Resource(
+        name=node.get("id") or "",
+        units=units,
+        up=started and units > 0 and (node.findtext("Status") or "Running") == "Running",
+        running=sum("ExecutionAction" in action for action in actions),
+    )
+
+
 def parse(text: str) -> Snapshot:
-    root = ElementTree.fromstring(text)  # noqa: S314 (written by our own runtime, in our own volume)
+    """What the file says; ValueError where it is not whole."""
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 (written by our own runtime, in our own volume)
+    except ElementTree.ParseError as error:
+        raise ValueError(str(error)) from error
     cores: dict[str, tuple[int, float]] = {}
     for core in root.iterfind("CoresInfo/Core"):
         # A task may have several implementations, and several cores one name.
@@ -55,24 +74,15 @@ def parse(text: str) -> Snapshot:
             cores[name] = (executed + times, spent + times * number(implementation, "MeanExecutionTime") / 1000)
     applications = root.findall("TasksInfo/Application")
     return Snapshot(
-        total=int(sum(number(node, "TotalCount") for node in applications)),
         in_progress=int(sum(number(node, "InProgress") for node in applications)),
         completed=int(sum(number(node, "Completed") for node in applications)),
-        cores=tuple(Core(name, times, spent / times if times else 0.0) for name, (times, spent) in cores.items()),
-        resources=tuple(
-            Resource(
-                name=node.get("id") or "",
-                units=int(number(node, "TotalCPUComputingUnits") or number(node, "TotalComputingUnits")),
-                status=node.findtext("Status") or "Running",
-                actions=len(node.findall("Actions/Action")),
-            )
-            for node in root.iterfind("ResourceInfo/Resource")
-        ),
+        cores=tuple(Core(name, times, spent) for name, (times, spent) in cores.items()),
+        resources=tuple(resource(node) for node in root.iterfind("ResourceInfo/Resource")),
     )
 
 
 def newest(results: Path, since: float) -> Path | None:
     """The state file of the run that goes on."""
-    found = [(path.stat().st_mtime, path) for path in results.glob("*/monitor/COMPSs_state.xml")]
+    found = [(path.stat().st_mtime, path) for path in results.glob(".COMPSs/*/monitor/COMPSs_state.xml")]
     fresh = [entry for entry in found if entry[0] >= since]
     return max(fresh)[1] if fresh else None

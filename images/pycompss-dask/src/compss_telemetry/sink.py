@@ -6,6 +6,7 @@ An event is one JSON object. Its `event` is one of
   start     id, name, worker, slot, time: only of tasks that run for a while, to tell what runs now
   end       id, name, worker, slot, start, time, duration, attempt, state (COMPLETED, FAILED, CANCELED, IGNORED):
             exactly one for each task; where the task has a deadline, also deadline and jitter in seconds
+  checked   as `end`: the task's duration was compared with its deadline, by whoever ran it on COMPSs
   deadline  as `end`: the task ran longer than its deadline and its jitter together
   tasks     ended, pending: running totals; names: those pending, by name
 Times are seconds since 1970. Each event also has `run`, which is the application's run, and `seq`, which counts up
