@@ -111,7 +111,7 @@ def main() -> int:
                 for island, population in enumerate(same)
             ]
             same = migrate_here(same, migrants)
-        right = all(np.array_equal(a, b) for a, b in zip(found, same, strict=True)) and best < first
+        right = len(found) == len(same) and all(map(np.array_equal, found, same)) and best < first
         print(f"genetic: the result is {'right' if right else 'WRONG'}")
         return 0 if right else 1
     return 0

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
 from .application import ApplicationError, obstacle, stamp
@@ -24,7 +24,7 @@ LOOK = 0.3
 KEPT = ("affinity", "imagePullSecrets", "nodeSelector", "securityContext", "tolerations")
 # The monitoring API leaves its last word there, a moment after the application's end.
 PACK = """\
-cd /results
+cd "/results/$3"
 for _ in 1 2 3 4 5 6 7 8 9 10; do test -e "$1/status.json" -o "$2" = no && break; sleep 0.5; done
 exec tar -cz "$1"
 """
@@ -134,7 +134,7 @@ def fetch(
 ) -> Object:
     """The results of a Job that has ended: where they are, what is known of the run, and whether they came just now."""
     run = written(folder / LAST)
-    if not run or not of_job(run, job) or not (folder / str(run.get("results"))).is_dir():
+    if not run or not of_job(run, job) or not (folder / PurePosixPath(run.get("results", "")).name).is_dir():
         definition = reader(f"{name}-reader", job)
         if definition is None:
             return {"fetched": False, "results": "", "run": {}, "application": {}}
@@ -142,7 +142,8 @@ def fetch(
         fetched = bool(run)
     else:
         fetched = False
-    results = folder / str(run["results"]) if run.get("results") else None
+    # On the volume they lie where runcompss puts them, in .COMPSs; here at the top.
+    results = folder / PurePosixPath(run["results"]).name if run.get("results") else None
     application = written(results / "status.json") if results else {}
     return {"fetched": fetched, "results": str(results or ""), "run": run, "application": application}
 
@@ -167,11 +168,13 @@ def _fetch(
             report("the application left no results")
             return {}
         folder.mkdir(parents=True, exist_ok=True)
+        left = PurePosixPath(run["results"])
         with tempfile.TemporaryFile() as archive:
-            volume.execute(pod, ["sh", "-c", PACK, "sh", run["results"], "yes" if monitored else "no"], archive)
+            pack = ["sh", "-c", PACK, "sh", left.name, "yes" if monitored else "no", str(left.parent)]
+            volume.execute(pod, pack, archive)
             report(f"fetched {archive.tell() / 1000:,.0f} kB of results, packed")
             archive.seek(0)
-            unpack(archive, folder, run["results"])
+            unpack(archive, folder, left.name)
     finally:
         volume.delete_pod(pod)
     # This file is written last: a run that is interrupted before it fetches again.

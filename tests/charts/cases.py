@@ -117,6 +117,7 @@ APPLICATION: dict[str, Any] = {
             "labels": {"tier": "work"},
             "resources": {"cpu": "1500m", "memory": 0.5},
             "memoryType": "Non-volatile",
+            "volume": {"size": "2Gi", "storageClass": "fast"},
             "podAntiAffinityPreset": "hard",
             "otherApplicationsPreset": "soft",
             "podAnnotations": {"a": "b"},

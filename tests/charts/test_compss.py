@@ -207,6 +207,105 @@ def test_the_role_allows_the_workers_of_this_run_and_no_more(application: Render
     ]
 
 
+def environment(container: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
+def worker(objects: Objects) -> dict[str, Any]:
+    return dict(one(objects, "StatefulSet", "worker")["spec"]["template"]["spec"]["containers"][0])
+
+
+@pytest.mark.parametrize(
+    "compss",
+    [
+        {},
+        {"worker": {"number": 1, "max": 3}},
+        {"pools": [{"name": "late", "number": 0, "max": 3}]},
+        {"pools": [{"name": "arm", "number": 1, "max": 2}]},
+    ],
+    ids=str,
+)
+def test_workers_of_any_pool_may_come_late(application: Render, compss: dict[str, Any]) -> None:
+    assert int(environment(master(application({"compss": compss})))["COMPSS_SSH_TIMEOUT"]) >= 24 * 3600 * 1000
+
+
+def test_the_runtime_keeps_the_status_and_writes_where_it_may(application: Render) -> None:
+    for engine in ("compss", "dask"):
+        for container in (master(application({"engine": engine})), worker(application({"engine": engine}))):
+            assert container["workingDir"] == "/tmp"
+    assert environment(master(application({})))["DEFAULT_GENERATE_TRACE"] == "false"
+
+
+def test_what_costs_is_no_default(application: Render) -> None:
+    arguments = master(application({}))["args"]
+    assert "-g" in arguments
+    assert not {"-d", "-t"} & set(arguments)
+
+
+@pytest.mark.parametrize(
+    ("compss", "heap"),
+    [
+        ({}, 256),
+        ({"worker": {"resources": {"cpu": 1, "memory": 0.5}}}, 128),
+        ({"worker": {"resources": {"cpu": 1, "memory": 64}}}, 1024),
+        (
+            {"pools": [{"name": "small", "resources": {"memory": 0.25}}, {"name": "big", "resources": {"memory": 8}}]},
+            64,
+        ),
+        ({"worker": {"resources": {"cpu": 1, "memory": "0.4"}}}, 102),
+    ],
+    ids=str,
+)
+def test_the_workers_heap_follows_their_memory(application: Render, compss: dict[str, Any], heap: int) -> None:
+    assert f"--jvm_workers_opts=-Xmx{heap}m" in master(application({"compss": compss}))["args"]
+
+
+def test_ones_own_heap_of_the_workers_wins(application: Render) -> None:
+    """Of an option that is given twice runcompss takes the last."""
+    arguments = master(application({"compss": {"master": {"options": ["--jvm_workers_opts=-Xmx2g"]}}}))["args"]
+    assert [each for each in arguments if "jvm_workers" in each][-1] == "--jvm_workers_opts=-Xmx2g"
+
+
+def test_a_workers_data_outlives_its_pod_where_it_has_a_claim(application: Render) -> None:
+    volume = {"size": "2Gi", "storageClass": "fast"}
+    (small,) = [{"name": "small", "volume": {"size": ""}}]
+    objects = application({"compss": {"worker": {"volume": volume}, "pools": [small]}})
+    found = one(objects, "StatefulSet", "worker")["spec"]
+    (claim,) = found["volumeClaimTemplates"]
+    assert claim["spec"]["storageClassName"] == "fast"
+    assert claim["spec"]["resources"] == {"requests": {"storage": "2Gi"}}
+    mounts = {each["name"]: each["mountPath"] for each in found["template"]["spec"]["containers"][0]["volumeMounts"]}
+    working = re.findall("<WorkingDir>(.*)/</WorkingDir>", configuration(objects)["project.xml"])
+    assert set(working) == {mounts["data"]}
+    assert "volumeClaimTemplates" not in one(objects, "StatefulSet", "small")["spec"]
+    assert "volumeClaimTemplates" not in one(application({}), "StatefulSet")["spec"]
+
+
+def test_deadlines_reach_tasks_without_quotes(application: Render) -> None:
+    """As sshd's SetEnv can hand them on, and as compss_telemetry reads them."""
+    limits = {"add": {"seconds": 2.5}, "big": {"seconds": 1000000, "jitter": 0.000001}}
+    found = environment(worker(application({"deadlines": limits})))["COMPSS_DEADLINES"]
+    assert found == "add=2.5+0,big=1000000+1e-06"
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "left"),
+    [
+        ("compss", ["-g"], {"monitor/complete_graph.dot"}),
+        ("compss", [], set()),
+        ("compss", ["-d", "-t"], {"trace"}),
+        ("dask", [], {"monitor/complete_graph.dot", "trace"}),
+    ],
+)
+def test_helm_test_asks_for_what_the_options_leave(
+    application: Render, engine: str, options: list[str], left: set[str]
+) -> None:
+    objects = application({"engine": engine, "compss": {"master": {"options": options}}})
+    arguments = one(objects, "Pod")["spec"]["containers"][0]["args"]
+    assert arguments[:2] == ["check", "/results"]
+    assert set(arguments[2:]) == {"runtime.log", "jobs", "monitor/COMPSs_state.xml"} | left
+
+
 def test_no_secret_is_rendered(application: Render) -> None:
     for values in CASES["compss"].values():
         assert not [o for o in application(values) if o["kind"] == "Secret"]
@@ -227,6 +326,7 @@ def test_no_secret_is_rendered(application: Render) -> None:
         ({"app": {"source": {"configMap": "a", "claim": "b"}}}, "expected one of them"),
         ({"app": {"params": {"a": {"b": 1}}}}, "params"),
         ({"deadlines": {"a": {"seconds": 0}}}, "seconds"),
+        ({"deadlines": {'a"b': {"seconds": 1}}}, "does not match pattern"),
         ({"monitoring": {"pushgatewayUrl": "pushgateway:9091"}}, "pushgatewayUrl"),
     ],
     ids=str,

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 import urllib.request
 import uuid
@@ -391,7 +392,7 @@ def test_right_result_when_the_pushgateway_is_away(site: Site) -> None:
     values = {"app": {"params": {"blocks": 2}}, "deadlines": {"multiply": {"seconds": 0.000001}}}
     site.install("alone", "matmul", monitoring=nowhere, **values)
     site.done("alone", 16)
-    assert site.status("alone")["deadlines"] == {"multiply": {"checked": 8, "missed": 8}}
+    assert site.status("alone")["deadlines"] == {"multiply": {"checked": 8, "missed": 8, "not_checked": 0}}
     log = site.kubectl("logs", site.masters("alone")[-1]["metadata"]["name"], "-c", "monitoring")
     assert log.count("not pushed") == 1
     assert site.helm("uninstall", "alone", "--wait").returncode == 0
@@ -488,8 +489,8 @@ def test_upgrade_runs_again_and_rollback_runs_the_former_again(site: Site) -> No
     site.helm("rollback", "life")
     site.done("life", 16)
     assert not jobs() & (first | second)
-    assert site.results("life-results", "ls -d /results/matmul.py_*").split() == [
-        f"/results/matmul.py_0{number}" for number in (1, 2, 3)
+    assert site.results("life-results", "ls -d /results/.COMPSs/matmul.py_*").split() == [
+        f"/results/.COMPSs/matmul.py_0{number}" for number in (1, 2, 3)
     ]
 
 
@@ -655,11 +656,11 @@ def test_results_in_a_folder_of_a_node(site: Site, embedded: Embedded, tmp_path:
     site.install("folder", "matmul", compss=compss, app={"params": {"blocks": 1}}, results={"keep": False})
     site.done("folder", 3)
     assert site.masters("folder")[-1]["spec"]["nodeName"] == node
-    assert (folder / "matmul.py_01" / "runtime.log").exists()
+    assert (folder / ".COMPSs" / "matmul.py_01" / "runtime.log").exists()
     assert json.loads((folder / "last_run.json").read_text())["status"] == 0
     assert embedded
     site.helm("uninstall", "folder", "--wait")
-    assert (folder / "matmul.py_01" / "jobs").is_dir(), "the folder is the operator's"
+    assert (folder / ".COMPSs" / "matmul.py_01" / "jobs").is_dir(), "the folder is the operator's"
 
 
 def test_results_on_a_claim_of_ones_own(site: Site) -> None:
@@ -673,28 +674,122 @@ def test_results_on_a_claim_of_ones_own(site: Site) -> None:
     site.install("mine", "matmul", results={"existingClaim": "own-claim"}, app={"params": {"blocks": 1}})
     site.done("mine", 3)
     site.helm("uninstall", "mine", "--wait")
-    assert "runtime.log" in site.results("own-claim", "ls /results/matmul.py_01")
+    assert "runtime.log" in site.results("own-claim", "ls /results/.COMPSs/matmul.py_01")
 
 
 # Engine compss, as far as it goes without its image
 
 
-def test_the_master_logs_in_to_its_workers(site: Site, embedded: Embedded, tmp_path: Path) -> None:
-    """ssh, keys, names, ports and both XML files, with an image that has sshd and a runcompss that only logs in."""
-    embedded.build("tests/compss-standin:1", HERE / "standin")
-    for name in ("master", "worker"):
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)]
-        subprocess.run(command, check=True)
-    keys = {"ssh-privatekey": "master", "authorized_keys": "master.pub", "ssh_host_key": "worker"}
-    files = [f"--from-file={key}={tmp_path / file}" for key, file in keys.items()]
-    site.kubectl("create", "secret", "generic", "standin-ssh", *files)
-    image = {"repository": f"{embedded.registry}/tests/compss-standin", "tag": "1"}
-    site.install("standin", engine="compss", image=image, app={"params": {"text": "a b $(c)"}})
+@pytest.fixture(scope="module")
+def standin(site: Site) -> Object:
+    """Values with an image that has sshd and a stand-in for COMPSs, and its keys."""
+    embedded = Embedded()
+    embedded.build("tests/compss-standin:2", HERE / "standin")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("master", "worker"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/{name}"], check=True)
+        keys = {"ssh-privatekey": "master", "authorized_keys": "master.pub", "ssh_host_key": "worker"}
+        files = [f"--from-file={key}={folder}/{file}" for key, file in keys.items()]
+        site.kubectl("create", "secret", "generic", "standin", *files)
+    image = {"repository": f"{embedded.registry}/tests/compss-standin", "tag": "2"}
+    return {"engine": "compss", "image": image, "ssh": {"existingSecret": "standin"}}
+
+
+SLOW = """
+import os, sys, time
+from pycompss.api.api import compss_wait_on
+from pycompss.api.task import task
+
+@task(returns=int)
+def double(number):
+    time.sleep(0.2)
+    return 2 * number
+
+if __name__ == "__main__":
+    numbers = [double(number) for number in range(int(sys.argv[2]))]
+    time.sleep(int(sys.argv[4]))
+    assert compss_wait_on(numbers) == [2 * number for number in range(len(numbers))]
+    print("the result is right")
+    sys.exit(int(sys.argv[6]))
+"""
+
+
+def slow(tasks: int = 20, wait: int = 0, status: int = 0) -> Object:
+    return {"args": ["--tasks", tasks, "--wait", wait, "--status", status]}
+
+
+def test_the_master_logs_in_to_its_workers(site: Site, standin: Object) -> None:
+    """ssh, keys, names, ports, both XML files, and the environment that tasks get."""
+    site.install("standin", SLOW, **standin, app=slow(), deadlines={"double": {"seconds": 0.1}})
     found, _ = site.follow("standin")
     log = site.log("standin")
     assert found["state"] == "succeeded", log
-    names = [f"{site.get('statefulsets', 'standin')[0]['metadata']['name']}-{number}" for number in range(2)]
-    for name in names:
-        assert f"{name}.standin-workers: status 0: {name} 10001 java of /usr/" in log
-    assert "arguments: ['--text', 'a b $(c)']" in log
+    name = site.get("statefulsets", "standin")[0]["metadata"]["name"]
+    for number in range(2):
+        line = next(line for line in log.splitlines() if line.startswith(f"{name}-{number}.standin-workers: status 0"))
+        assert f" {name}-{number} 10001 java of /usr/" in line
+        for variable in (f"COMPSS_WORKER_NAME={name}-{number}", "COMPSS_DEADLINES=double=0.1+0"):
+            assert variable in line.split()
+    assert site.status("standin")["deadlines"] == {"double": {"checked": 0, "missed": None, "not_checked": 20}}
     site.workers_go("standin")
+
+
+@pytest.mark.parametrize("status", [0, 2, 3])
+def test_compss_leaves_status_results_and_metrics(site: Site, standin: Object, status: int) -> None:
+    master = {"options": ["-d", "-g", "-t"], "retries": 0}
+    site.install("ends", SLOW, **standin, app=slow(status=status), compss={"master": master}, run=f"ends{status}")
+    found, _ = site.follow("ends")
+    assert found["status"] == status, site.log("ends")
+    assert found["application"]["totals"]["completed"] == 20
+    shown = site.results(
+        "ends-results", "cat /results/last_run.json; cd /results/.COMPSs; ls -t | head -1; ls */trace *"
+    )
+    assert f'"status": {status}' in shown
+    for name in ("complete_graph.dot", "script.py_compss.prv", "status.json"):
+        assert name in shown or name == "complete_graph.dot"
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_new_master_finds_free_workers(site: Site, standin: Object, lost: int) -> None:
+    site.install("again", SLOW, **standin, app=slow(tasks=100), run=f"lost{lost}")
+    for _ in range(lost):
+        eventually(lambda: site.status("again").get("totals", {}).get("completed", 0) > 2)
+        pod = site.masters("again")[-1]["metadata"]
+        site.kubectl("delete", "pod", pod["name"], "--grace-period=0", "--force")
+        eventually(lambda uid=pod["uid"]: [each for each in site.masters("again") if each["metadata"]["uid"] != uid])
+    assert "that an earlier master had left" in site.done("again")
+    site.workers_go("again")
+
+
+@pytest.mark.parametrize("volume", ["", "64Mi"])
+def test_what_a_workers_pod_takes_along(site: Site, standin: Object, volume: str) -> None:
+    """Results of finished tasks go with the pod, unless a claim keeps them."""
+    compss = {"worker": {"number": 1, "volume": {"size": volume}}, "master": {"retries": 0}}
+    site.install("data", SLOW, **standin, app=slow(tasks=5, wait=40), compss=compss, run=f"data{volume}".lower())
+    eventually(lambda: site.status("data").get("totals", {}).get("completed", 0) == 5)
+    worker = site.get("pods", "data", "worker")[0]["metadata"]["name"]
+    site.kubectl("delete", "pod", worker, "--wait=true")
+    found, _ = site.follow("data")
+    assert found["status"] == (0 if volume else 1), site.log("data")
+    assert ("FileNotFoundError" in site.log("data")) != bool(volume)
+    site.helm("uninstall", "data", "--wait")
+
+
+def test_a_late_worker_of_compss_gets_tasks(site: Site, standin: Object) -> None:
+    site.install("late", SLOW, **standin, app=slow(tasks=150), compss={"worker": {"number": 1, "max": 3}})
+    eventually(lambda: site.status("late").get("totals", {}).get("completed", 0) > 2)
+    assert sum(each["up"] for each in site.status("late")["workers"].values()) == 1
+    name = site.get("statefulsets", "late")[0]["metadata"]["name"]
+    site.kubectl("scale", f"statefulset/{name}", "--replicas=2")
+    eventually(lambda: sum(each["up"] for each in site.status("late")["workers"].values()) == 2, 60)
+    site.done("late", 150)
+    site.workers_go("late")
+
+
+def test_compss_without_any_worker_ends_with_that_sentence(site: Site, standin: Object) -> None:
+    compss = {"worker": {"number": 1, "nodeSelector": {"none": "such"}}, "master": {"workerTimeout": 5, "retries": 0}}
+    site.install("none", SLOW, **standin, app=slow(), compss=compss)
+    code, _ = eventually(lambda: site.master_end("none"), 120)
+    assert code == 1
+    assert "no worker can be started within 5 s" in site.log("none")
+    site.helm("uninstall", "none", "--wait")

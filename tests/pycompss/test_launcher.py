@@ -127,7 +127,7 @@ def test_results_folder(script: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert ended.returncode == 0
     # FILE_OUT comes home at the end without being waited for.
     assert (tmp_path / "written.txt").read_text() == text
-    folder = tmp_path / "logs" / "my_app.py_01"
+    folder = tmp_path / "logs" / ".COMPSs" / "my_app.py_01"
     assert {path.name for path in folder.iterdir()} >= {
         "jobs",
         "monitor",
@@ -167,7 +167,7 @@ def test_folders_are_numbered(script: Path, tmp_path: Path) -> None:
             ).returncode
             == 0
         )
-    assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["my_app.py_01", "my_app.py_02"]
+    assert sorted(path.name for path in (tmp_path / "logs" / ".COMPSs").iterdir()) == ["my_app.py_01", "my_app.py_02"]
 
 
 @pytest.mark.parametrize(
@@ -254,8 +254,8 @@ def test_terminated_master_cancels_its_tasks_and_leaves_results(script: Path, tm
     assert process.stdout.readline().startswith("result")
     process.terminate()
     assert process.wait(30) == 143
-    assert "COMPLETED" in (logs / "my_app.py_01" / "runtime.log").read_text()
-    assert (logs / "my_app.py_01" / "trace" / "my_app.py_compss.prv").exists()
+    assert "COMPLETED" in (logs / ".COMPSs" / "my_app.py_01" / "runtime.log").read_text()
+    assert (logs / ".COMPSs" / "my_app.py_01" / "trace" / "my_app.py_compss.prv").exists()
 
 
 ENDING = """
@@ -316,7 +316,7 @@ def test_package_that_the_worker_lacks_is_named(tmp_path: Path) -> None:
     assert ended.returncode == 1
     message = "failed on local0: ModuleNotFoundError: No module named 'a_package_that_this_worker_lacks'"
     assert message in ended.stderr
-    assert message in (tmp_path / "logs" / "lacking.py_01" / "runtime.log").read_text()
+    assert message in (tmp_path / "logs" / ".COMPSs" / "lacking.py_01" / "runtime.log").read_text()
 
 
 def test_workers_are_counted_by_the_scheduler(script: Path, tmp_path: Path) -> None:
@@ -376,7 +376,7 @@ def test_each_task_has_an_end(tmp_path: Path, end: str, canceled: str) -> None:
     options = (f"--log_dir={tmp_path}/logs", "--computing_units=2")
     ended = runcompss(*options, str(tmp_path / "stopped.py"), end)
     assert ended.returncode == 1
-    folder = tmp_path / "logs" / "stopped.py_01"
+    folder = tmp_path / "logs" / ".COMPSs" / "stopped.py_01"
     counts = (folder / "runtime.log").read_text().splitlines()[-1]
     assert canceled in counts
     assert sum(int(count) for count in re.findall(r"(\d+) [A-Z]+", counts.partition("stopped.py: ")[2])) >= 51

@@ -37,9 +37,7 @@ compss:
     scheduler: es.bsc.compss.scheduler.lookahead.locality.LocalityTS
     stateInterval: 1000
     options:
-    - -d
     - -g
-    - -t
     env: {}
     envFrom: []
     extraVolumes: []
@@ -62,6 +60,9 @@ compss:
       memory: 1
     computingUnits: 0
     memoryType: ''
+    volume:
+      size: ''
+      storageClass: ''
     architecture: amd64
     constraints: {}
     podAntiAffinityPreset: soft

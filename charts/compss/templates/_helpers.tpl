@@ -158,6 +158,16 @@ labels:
 {{- end -}}
 {{- end -}}
 
+{{/* MiB of heap of each worker's JVM, a quarter of its memory: the rest is its tasks'. COMPSs has one option for all. */}}
+{{- define "compss.workerHeap" -}}
+{{- $heap := 1024.0 -}}
+{{- range include "compss.pools" . | fromJsonArray }}{{ $heap = minf $heap (mulf (float64 .resources.memory) 256.0) }}{{ end -}}
+{{- maxf 32.0 (floor $heap) | int -}}
+{{- end -}}
+
+{{/* Where COMPSs keeps on a worker what tasks read and return. */}}
+{{- define "compss.workingDir" -}}/tmp/compss{{- end -}}
+
 {{- define "compss.sshSecret" -}}
 {{- .Values.ssh.existingSecret | default (printf "%s-ssh" (include "compss.name" .)) -}}
 {{- end -}}
@@ -281,8 +291,12 @@ resources:
 {{- end }}
 {{- end }}
 {{- with .Values.deadlines }}
-- name: COMPSS_DEADLINES
-  value: {{ toJson . | quote }}
+{{- $limits := list }}
+{{- range $task, $limit := . }}
+{{- $limits = append $limits (printf "%s=%s+%s" $task (include "compss.argument" $limit.seconds) (include "compss.argument" ($limit.jitter | default 0.0))) }}
+{{- end }}
+# Without quotes, which sshd's SetEnv cannot hand on.
+- {name: COMPSS_DEADLINES, value: {{ join "," $limits | quote }}}
 {{- end }}
 {{- end -}}
 
@@ -337,7 +351,7 @@ resources:
 {{- end }}
 {{- end -}}
 
-{{/* How the master reaches the workers' ssh servers: files of /etc/ssh/ssh_config.d and the keys. */}}
+{{/* The keys by which the master reaches the workers' ssh servers: engine compss alone. */}}
 {{- define "compss.sshVolumes" -}}
 {{- if eq .Values.engine "compss" }}
 - name: ssh

@@ -45,7 +45,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         names = (f"-{letter}", f"--{name}", f"--{name}=true", f"--{name}=false")
         parser.add_argument(*names, action="store_true", help=f"the {what} is always written")
     parser.add_argument("--log_level", default="info", choices=["trace", "debug", "info", "api", "off"])
-    parser.add_argument("--log_dir", default="~/.COMPSs", help="folder of the results folders")
+    parser.add_argument("--log_dir", default="~", help="folder whose .COMPSs gets the results folders")
     parser.add_argument("--specific_log_dir", help="the results folder itself")
     parser.add_argument("--pythonpath", default="", help="folders to import from, separated by colons")
     parser.add_argument("--monitoring", type=int, default=2000, help="milliseconds between updates of COMPSs_state.xml")
@@ -101,12 +101,12 @@ def collect(root: Path, below: str) -> dict[str, bytes]:
 
 
 def results_folder(base: str, specific: str | None, script: Path) -> Path:
-    """`<base>/<script>_NN`, NN being the first number that is free."""
+    """`<base>/.COMPSs/<script>_NN`, NN being the first number that is free."""
     if specific:
         folder = Path(specific).expanduser().resolve()
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-    parent = Path(base).expanduser().resolve()
+    parent = Path(base).expanduser().resolve() / ".COMPSs"
     parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:

@@ -69,7 +69,7 @@ class Volume:
         here = [argument.replace("/results", str(self.folder)) for argument in command]
         output.write(subprocess.run(here, check=True, capture_output=True).stdout)
 
-    def run(self, started: float = STARTED + 5, name: str = "app.py_01", text: str = "first") -> None:
+    def run(self, started: float = STARTED + 5, name: str = ".COMPSs/app.py_01", text: str = "first") -> None:
         """What an application leaves."""
         (self.folder / name / "jobs").mkdir(parents=True, exist_ok=True)
         (self.folder / name / "jobs" / "job1_NEW.out").write_text(text)
