@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.continuum.edge.plugins.module_utils import registry_login
 
 Json = dict[str, Any]
 
@@ -100,26 +101,42 @@ class Registry:
                 except urllib.error.HTTPError as error:
                     if error.code != 401 or attempt == 2:
                         raise
-                    self.tokens[scope] = self._authorize(error.headers.get("WWW-Authenticate", ""))
+                    self.tokens[scope] = self._authorize(error.headers.get("WWW-Authenticate", ""), scope)
                 except OSError as error:
                     raise OciError(
                         f"Registry {self.host} does not answer: {error}. Expected it at {url.partition('/v2/')[0]}."
                     ) from error
         raise AssertionError("unreachable")
 
-    def _authorize(self, challenge: str) -> str:
+    def _authorize(self, challenge: str, repository: str) -> str:
         kind, _space, rest = challenge.partition(" ")
-        credentials = _credentials(self.host)
-        if kind.lower() == "basic" and credentials:
-            return f"Basic {credentials}"
+        try:
+            known = registry_login.find(self.host, repository)
+        except registry_login.LoginError as error:
+            raise OciError(f"Registry {self.host} wants a login. {error}") from error
+        if kind.lower() == "basic" and known:
+            return f"Basic {known.basic}"
         asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         if kind.lower() != "bearer" or "realm" not in asked:
-            raise OciError(f"Registry {self.host} wants credentials. Expected some for it in ~/.docker/config.json.")
-        query = urllib.parse.urlencode({key: asked[key] for key in ("service", "scope") if key in asked})
-        headers = {"Authorization": f"Basic {credentials}"} if credentials else {}
-        request = urllib.request.Request(f"{asked['realm']}?{query}", headers=headers)  # noqa: S310 # the registry's own
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            given = json.load(answer)
+            raise OciError(
+                f"Registry {self.host} wants a login. Expected one: podman login or docker login {self.host}."
+            )
+        scope = {key: asked[key] for key in ("service", "scope") if key in asked}
+        address, data, headers = f"{asked['realm']}?{urllib.parse.urlencode(scope)}", None, {}
+        if known and known.user == registry_login.TOKEN:
+            renew = {"grant_type": "refresh_token", "refresh_token": known.secret, "client_id": "continuum.edge"}
+            address, data = asked["realm"], urllib.parse.urlencode(scope | renew).encode()
+        elif known:
+            headers["Authorization"] = f"Basic {known.basic}"
+        request = urllib.request.Request(address, data, headers)  # noqa: S310 # the registry's own
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+                given = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise OciError(
+                f"Registry {self.host} refuses the login{f' of {known.user}' if known else ''}: {error.code} "
+                f"{error.reason}. Expected a valid one: podman login or docker login {self.host}."
+            ) from error
         return f"Bearer {given.get('token') or given.get('access_token')}"
 
     def manifest(self, repository: str, reference: str) -> tuple[bytes, str]:
@@ -146,17 +163,6 @@ class Registry:
             if error.code == 404:
                 return None
             raise OciError(f"Registry {self.host} answers {error.code} for {path}.") from error
-
-
-def _credentials(host: str) -> str | None:
-    """What `docker login` or `podman login` has kept for a registry, as it goes into a header."""
-    for folder in (os.environ.get("DOCKER_CONFIG"), Path.home() / ".docker"):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            auths = json.loads((Path(folder or "") / "config.json").read_text())["auths"]
-            for name in (host, f"https://{host}", *(["https://index.docker.io/v1/"] if host == "docker.io" else [])):
-                if name in auths:
-                    return str(auths[name]["auth"])
-    return None
 
 
 def dump(value: Json) -> str:
@@ -219,9 +225,15 @@ class Layout:
         content = self.read(image["digest"])
         for part in content.get("manifests") or ():
             yield from self.walk(part)
-        for part in [*([content["config"]] if "config" in content else []), *(content.get("layers") or ())]:
+        for part in blobs(content):
             yield part["digest"], part
         yield image["digest"], image
+
+
+def blobs(manifest: Json) -> list[Json]:
+    """What a manifest consists of, without the layers that no registry may hand on (those of Windows)."""
+    parts = [*([manifest["config"]] if "config" in manifest else []), *(manifest.get("layers") or ())]
+    return [part for part in parts if not re.search("foreign|nondistributable", part.get("mediaType", ""))]
 
 
 def pull(registry: Registry, repository: str, reference: str, architectures: list[str], layout: Layout) -> Json:
@@ -229,7 +241,7 @@ def pull(registry: Registry, repository: str, reference: str, architectures: lis
     content, kind = registry.manifest(repository, reference)
     if kind in INDEXES:
         index: Json = json.loads(content)
-        wanted = _chosen(index["manifests"], architectures, f"{repository}:{reference}")
+        wanted = _chosen(registry, repository, reference, index["manifests"], architectures)
         # An image that is named by its digest has that digest only with all of its architectures.
         if reference.startswith("sha256:"):
             wanted = index["manifests"]
@@ -248,24 +260,34 @@ def pull(registry: Registry, repository: str, reference: str, architectures: lis
     return {"mediaType": kind, "digest": layout.store(content), "size": len(content)}
 
 
-def _chosen(manifests: list[Json], architectures: list[str], name: str) -> list[Json]:
-    platforms = [(part.get("platform") or {}) for part in manifests]
-    present = [platform.get("architecture") for platform in platforms if platform.get("os") == "linux"]
+def _chosen(
+    registry: Registry, repository: str, reference: str, manifests: list[Json], architectures: list[str]
+) -> list[Json]:
+    offered = [_architectures(registry, repository, part) for part in manifests]
+    present = [each for part in offered for each in part]
     if missing := [each for each in architectures if each not in present]:
         raise OciError(
-            f"Image {name} is for {', '.join(map(str, present))}. Expected {', '.join(missing)} (bundle_architectures)."
+            f"Image {repository}:{reference} is for {', '.join(present)}. "
+            f"Expected {', '.join(missing)} (bundle_architectures)."
         )
-    return [
-        part
-        for part, platform in zip(manifests, platforms, strict=True)
-        if platform.get("os") == "linux" and platform.get("architecture") in architectures
-    ]
+    return [part for part, has in zip(manifests, offered, strict=True) if set(has) & set(architectures)]
+
+
+def _architectures(registry: Registry, repository: str, part: Json) -> list[str]:
+    """Those of Linux that a part of an index is for; it may be an index itself."""
+    if part.get("mediaType") in INDEXES:
+        inner = json.loads(registry.manifest(repository, part["digest"])[0])["manifests"]
+        return [each for one in inner for each in _architectures(registry, repository, one)]
+    platform = part.get("platform") or {}
+    return [str(platform.get("architecture"))] if platform.get("os") == "linux" else []
 
 
 def _pull_manifest(registry: Registry, repository: str, reference: str, layout: Layout) -> None:
     content, _media_type = registry.manifest(repository, reference)
     manifest = json.loads(content)
-    for part in [*([manifest["config"]] if "config" in manifest else []), *(manifest.get("layers") or ())]:
+    for part in manifest.get("manifests") or ():
+        _pull_manifest(registry, repository, part["digest"], layout)
+    for part in blobs(manifest):
         _pull_blob(registry, repository, part["digest"], layout)
     layout.store(content)
 

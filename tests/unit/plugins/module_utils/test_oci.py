@@ -118,3 +118,46 @@ def test_what_is_referred_to_comes_first(registry: Served, layout: oci.Layout) -
 def test_a_registry_that_does_not_answer_is_named() -> None:
     with pytest.raises(oci.OciError, match=r"Registry 127\.0\.0\.1:1 does not answer"):
         oci.Registry("127.0.0.1:1", insecure=True).manifest("a", "b")
+
+
+def test_an_index_inside_an_index(registry: Served, layout: oci.Layout) -> None:
+    inner, kind = registry.content["v1"]
+    outer = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [{"digest": oci.digest_of(inner), "mediaType": kind, "size": 1}],
+        }
+    ).encode()
+    registry.content |= {"outer": (outer, INDEX), oci.digest_of(outer): (outer, INDEX)}
+    for reference in ("outer", oci.digest_of(outer)):
+        found = oci.pull(registry, "a", reference, ["arm64"], layout)
+        layout.write({"a": found})
+        assert all(layout.blob(digest).is_file() for digest, _part in layout.walk(found))
+    with pytest.raises(oci.OciError, match="Expected s390x"):
+        oci.pull(registry, "a", "outer", ["s390x"], layout)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    ],
+)
+def test_layers_that_no_registry_hands_on_stay_where_they_are(registry: Served, layout: oci.Layout, kind: str) -> None:
+    """An index asked for by its digest is taken whole, with the images of Windows in it."""
+    manifest = json.loads(registry.content["single"][0])
+    manifest["layers"].insert(0, {"digest": "sha256:" + "f" * 64, "size": 9, "mediaType": kind, "urls": ["https://x"]})
+    windows = json.dumps(manifest).encode()
+    index = json.loads(registry.content["v1"][0])
+    index["manifests"].append(
+        {"digest": oci.digest_of(windows), "mediaType": MANIFEST, "size": 1, "platform": {"os": "windows"}}
+    )
+    content = json.dumps(index).encode()
+    digest = oci.digest_of(content)
+    registry.content |= {digest: (content, INDEX), oci.digest_of(windows): (windows, MANIFEST)}
+    found = oci.pull(registry, "a", digest, ["amd64"], layout)
+    layout.write({"a": found})
+    assert "sha256:" + "f" * 64 not in [each for each, _part in layout.walk(found)]
+    assert layout.read(oci.digest_of(windows)) == manifest
