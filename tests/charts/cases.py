@@ -152,6 +152,11 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
                 "pools": [{"name": "gpu", "resources": {"nvidia.com/gpu": 1, "requests": {"cpu": "100m"}}}],
             },
         },
+        "folder": {
+            "engine": "dask",
+            "app": {"source": {"files": {"matmul.py": "pass", "lib/tool": "#!/bin/sh"}, "binaryFiles": {"a": "/wD+"}}},
+        },
+        "archive": {"app": {"source": {"archive": "0" * 64}}},
         "stream": {"engine": "dask", "compss": {"master": {"kind": "Deployment"}}},
         "bare": {
             "engine": "dask",

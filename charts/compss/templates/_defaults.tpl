@@ -18,6 +18,9 @@ app:
   args: []
   source:
     files: {}
+    binaryFiles: {}
+    executables: []
+    archive: ''
     configMap: ''
     claim: ''
     git:

@@ -196,7 +196,8 @@ monitoring.image is ignored. The monitoring API is the image of this chart.
 {{- define "compss.check" -}}
 {{- $source := .Values.app.source -}}
 {{- $given := list -}}
-{{- if $source.files }}{{ $given = append $given "files" }}{{ end -}}
+{{- if or $source.files $source.binaryFiles }}{{ $given = append $given "files" }}{{ end -}}
+{{- if $source.archive }}{{ $given = append $given "archive" }}{{ end -}}
 {{- if $source.configMap }}{{ $given = append $given "configMap" }}{{ end -}}
 {{- if $source.claim }}{{ $given = append $given "claim" }}{{ end -}}
 {{- if $source.git.repository }}{{ $given = append $given "git" }}{{ end -}}
@@ -205,6 +206,9 @@ monitoring.image is ignored. The monitoring API is the image of this chart.
 {{- end -}}
 {{- if and $source.files (not (hasKey $source.files .Values.app.context.file)) -}}
 {{- fail (printf "app.context.file is %s, but app.source.files has only %s" .Values.app.context.file (keys $source.files | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- if and $source.archive (not .Values.results.enabled) -}}
+{{- fail "app.source.archive is given, and results.enabled is false; expected the claim of the results, which keeps the archive" -}}
 {{- end -}}
 {{- if eq (include "compss.number" . | int) 0 -}}
 {{- fail "compss.worker.number and compss.pools make no worker at all; expected at least one" -}}
@@ -300,19 +304,31 @@ resources:
 {{- end }}
 {{- end -}}
 
+{{/* The key of a file in a ConfigMap, which allows fewer characters than a path has. */}}
+{{- define "compss.fileKey" -}}
+{{- if regexMatch "^[-._a-zA-Z0-9]{1,200}$" . -}}{{ . }}{{- else -}}
+{{- printf "%s-%s" (sha256sum . | trunc 8) (regexReplaceAll "[^-._a-zA-Z0-9]" (base . | trunc 100) "_") -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Volume, and the container that fills it, of an application that is not in the image. */}}
 {{- define "compss.appVolume" -}}
 {{- $source := .Values.app.source -}}
-{{- if $source.files }}
+{{- if or $source.files $source.binaryFiles }}
 - name: app
-  configMap: {name: {{ include "compss.runName" . }}-app}
+  configMap:
+    name: {{ include "compss.runName" . }}-app
+    items:
+      {{- range $path, $_ := merge (dict) $source.files $source.binaryFiles }}
+      - {key: {{ include "compss.fileKey" $path | quote }}, path: {{ $path | quote }}{{ if has $path $source.executables }}, mode: 0755{{ end }}}
+      {{- end }}
 {{- else if $source.configMap }}
 - name: app
   configMap: {name: {{ $source.configMap | quote }}}
 {{- else if $source.claim }}
 - name: app
   persistentVolumeClaim: {claimName: {{ $source.claim | quote }}}
-{{- else if $source.git.repository }}
+{{- else if or $source.git.repository $source.archive }}
 - name: app
   emptyDir: {sizeLimit: {{ .Values.compss.scratchSize | quote }}}
 {{- end }}
@@ -348,6 +364,37 @@ resources:
   volumeMounts:
     - {name: tmp, mountPath: /tmp}
     {{- include "compss.appMount" . | nindent 4 }}
+{{- end }}
+{{- end -}}
+
+{{/* The container that has an archive: in the master's pod it takes, unpacks and serves it, in a worker's it gets it there.
+     Takes (list $ component). */}}
+{{- define "compss.archiveContainer" -}}
+{{- $root := first . -}}
+{{- $master := eq (last .) "master" -}}
+{{- with $root.Values.app.source.archive }}
+- name: application
+  {{- if $master }}
+  restartPolicy: Always
+  {{- end }}
+  {{- include "compss.container" (list $root (include "compss.engineImage" $root) $root.Values.image.pullPolicy (dict "requests" (dict "cpu" "50m" "memory" "32Mi") "limits" (dict "cpu" "1" "memory" "256Mi"))) | nindent 2 }}
+  command: [python3, /etc/compss/application.py, {{ $master | ternary "serve" "get" }}, {{ . | quote }}, {{ $root.Values.app.context.folderPath | quote }}, {{ include "compss.name" $root | quote }}]
+  {{- if $master }}
+  # The master starts when it is unpacked.
+  startupProbe:
+    tcpSocket: {port: 8081}
+    periodSeconds: 1
+    failureThreshold: 86400
+  ports:
+    - {name: application, containerPort: 8081}
+  {{- end }}
+  volumeMounts:
+    - {name: tmp, mountPath: /tmp}
+    - {name: config, mountPath: /etc/compss}
+    {{- if $master }}
+    - {name: results, mountPath: /results}
+    {{- end }}
+    {{- include "compss.appMount" $root | nindent 4 }}
 {{- end }}
 {{- end -}}
 
