@@ -26,6 +26,8 @@ from ansible_collections.continuum.edge.plugins.module_utils.helm import Json, i
 
 # Every cluster has these: neither tool makes or prunes them.
 GIVEN_NAMESPACES = ("default", "kube-system")
+# The workers of an application are scaled while it runs, and sent away at its end.
+WORKERS = {"group": "apps", "kind": "StatefulSet", "jsonPointers": ["/spec/replicas"]}
 MARK = "<!-- Rendered by continuum.edge.gitops: do not edit. -->"
 
 
@@ -50,6 +52,8 @@ class Entry:
     secrets: tuple[str, ...] = ()
     # No release at all: only its objects.
     plain: bool = False
+    # An application, which ends by itself: its outcome is its Job's, and its workers go before.
+    ends: bool = False
     # Objects ("Kind name") to keep as manifests, and the values that leave them out of the release.
     apart_objects: tuple[str, ...] = ()
     apart_values: Json | None = None
@@ -116,6 +120,12 @@ def _refuse(entries: list[Entry], settings: Settings) -> None:
             raise GitOpsError(
                 f"The values of release {entry.name} have a secret in {', '.join(paths)}, and everything here goes "
                 "into a repository. Expected a reference: name a Secret of the cluster, and read it from there."
+            )
+        if (entry.values.get("app") or {}).get("source", {}).get("archive"):
+            raise GitOpsError(
+                f"The folder of application {entry.name} has links, empty folders or more than a ConfigMap holds, and "
+                "nobody hands it over here. Expected it in the image (playbooks/build_image.yml), on a claim or in a "
+                "git repository (app.source of the chart), or a smaller one (.dockerignore)."
             )
         if not entry.local and not entry.version:
             raise GitOpsError(
@@ -261,8 +271,12 @@ def _application(name: str, entry: Entry, source: Json, wave: int, settings: Set
                 "automated": {"prune": True, "selfHeal": True},
                 "retry": {"limit": 5, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "3m"}},
                 # Definitions and dashboards are larger than the annotation of a client-side apply may be.
-                "syncOptions": ["CreateNamespace=true", "ServerSideApply=true"],
+                "syncOptions": [
+                    *("CreateNamespace=true", "ServerSideApply=true"),
+                    *(["RespectIgnoreDifferences=true"] if entry.ends else []),
+                ],
             },
+            **({"ignoreDifferences": [WORKERS]} if entry.ends else {}),
         },
     }
 
@@ -312,6 +326,30 @@ def _helm_repository(entry: Entry) -> tuple[str, str] | None:
     return re.sub(r"[^a-z0-9]+", "-", re.sub(r"^\w+://", "", url.lower())).strip("-"), url
 
 
+# What runs on is waited for, tested, brought back to what it was and kept so.
+_STAYS: Json = {
+    "install": {"crds": "Create", "createNamespace": True, "remediation": {"retries": 3}},
+    "upgrade": {
+        "crds": "CreateReplace",
+        "cleanupOnFail": True,
+        "remediation": {"retries": 3, "strategy": "rollback", "remediateLastFailure": True},
+    },
+    "test": {"enable": True},
+    "driftDetection": {"mode": "enabled"},
+}
+# An application is started, once for each commit that changes it; how long it takes is its own affair.
+_ENDS: Json = {
+    "install": {
+        "createNamespace": True,
+        "disableWait": True,
+        "disableWaitForJobs": True,
+        "remediation": {"retries": 3},
+    },
+    "upgrade": {"disableWait": True, "disableWaitForJobs": True, "remediation": {"retries": 3}},
+    "driftDetection": {"mode": "disabled"},
+}
+
+
 def _helm_release(entry: Entry, settings: Settings, charts: Mapping[str, str], plain: set[str]) -> Json:
     repository = _helm_repository(entry)
     if repository:
@@ -341,14 +379,7 @@ def _helm_release(entry: Entry, settings: Settings, charts: Mapping[str, str], p
             "maxHistory": 10,
             "chart": {"spec": chart},
             **({"dependsOn": [{"name": name} for name in before]} if before else {}),
-            "install": {"crds": "Create", "createNamespace": True, "remediation": {"retries": 3}},
-            "upgrade": {
-                "crds": "CreateReplace",
-                "cleanupOnFail": True,
-                "remediation": {"retries": 3, "strategy": "rollback", "remediateLastFailure": True},
-            },
-            "test": {"enable": True},
-            "driftDetection": {"mode": "enabled"},
+            **(_ENDS if entry.ends else _STAYS),
             "values": _values(entry),
         },
     }

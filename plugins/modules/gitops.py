@@ -78,6 +78,10 @@ options:
         description: Keep the objects as manifests, without a release.
         type: bool
         default: false
+      ends:
+        description: An application, which ends by itself; nobody waits for it.
+        type: bool
+        default: false
       apart:
         description:
           - Some of the objects to keep as manifests, C(objects), each by its kind and name, and the C(values) that
@@ -203,6 +207,7 @@ def entry(described: dict[str, Any]) -> gitops.Entry:
         after=tuple(described["after"]),
         secrets=tuple(described["secrets"]),
         plain=described["plain"],
+        ends=described["ends"],
         apart_objects=tuple(apart.get("objects") or ()),
         apart_values=apart.get("values"),
     )
@@ -253,6 +258,23 @@ def refuse_foreign(dest: Path) -> None:
         )
 
 
+# What a release is described by.
+RELEASE = {
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "required": True},
+    "chart": {"type": "str", "required": True},
+    "repo": {"type": "str", "default": ""},
+    "version": {"type": "str", "default": ""},
+    "values": {"type": "dict", "default": {}, "no_log": True},
+    "timeout": {"type": "str", "default": "5m"},
+    "after": {"type": "list", "elements": "str", "default": []},
+    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "plain": {"type": "bool", "default": False},
+    "ends": {"type": "bool", "default": False},
+    "apart": {"type": "dict", "default": {}},
+}
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -262,19 +284,7 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "namespace": {"type": "str", "required": True},
-                    "chart": {"type": "str", "required": True},
-                    "repo": {"type": "str", "default": ""},
-                    "version": {"type": "str", "default": ""},
-                    "values": {"type": "dict", "default": {}, "no_log": True},
-                    "timeout": {"type": "str", "default": "5m"},
-                    "after": {"type": "list", "elements": "str", "default": []},
-                    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
-                    "plain": {"type": "bool", "default": False},
-                    "apart": {"type": "dict", "default": {}},
-                },
+                "options": RELEASE,
             },
             "cluster": {"type": "str"},
             "path": {"type": "str"},

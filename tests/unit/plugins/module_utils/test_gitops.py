@@ -199,3 +199,25 @@ def test_a_folder_holds_its_files_and_no_others(tmp_path: Path) -> None:
     tree.apply(folder, tree.compare(folder, {}))
     assert not folder.exists()
     assert tmp_path.exists()
+
+
+def test_an_application_ends_by_itself(own: gitops.Entry) -> None:
+    """Nobody waits for it, tests it, rolls it back or brings workers back that it has sent away."""
+    entry = replace(own, name="matmul", apart_objects=(), values={"app": {"source": {"files": {}}}}, ends=True)
+    files = gitops.render([entry], SETTINGS, nothing)
+    (release,) = documents(files["flux/matmul.yaml"])
+    for step in ("install", "upgrade"):
+        assert release["spec"][step]["disableWait"]
+        assert release["spec"][step]["disableWaitForJobs"]
+        assert release["spec"][step]["remediation"].get("strategy") is None
+    assert "test" not in release["spec"]
+    assert release["spec"]["driftDetection"]["mode"] == "disabled"
+    (application,) = documents(files["argocd/matmul.yaml"])
+    assert application["spec"]["ignoreDifferences"] == [gitops.WORKERS]
+    assert "RespectIgnoreDifferences=true" in application["spec"]["syncPolicy"]["syncOptions"]
+
+
+def test_a_folder_that_somebody_has_to_hand_over_is_refused(own: gitops.Entry) -> None:
+    entry = replace(own, values={"app": {"source": {"archive": "0" * 64}}}, ends=True)
+    with pytest.raises(gitops.GitOpsError, match="nobody hands it over here"):
+        gitops.render([entry], SETTINGS, nothing)
