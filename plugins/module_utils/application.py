@@ -20,6 +20,7 @@ from ansible_collections.continuum.edge.plugins.module_utils.pod_command import 
 
 LABEL = "app.kubernetes.io/name=compss,app.kubernetes.io/instance={},app.kubernetes.io/component={}"
 WRONG_IMAGES = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+BROKEN = ("CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError")
 # Seconds between two looks.
 LOOK = 1.0
 
@@ -90,7 +91,12 @@ def obstacle(pod: Object) -> tuple[str, str]:
     status = pod.get("status", {})
     for container in [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]:
         waiting = container["state"].get("waiting") or {}
-        if waiting.get("reason") in (*WRONG_IMAGES, "CreateContainerConfigError", "CreateContainerError"):
+        if waiting.get("reason") in (
+            *WRONG_IMAGES,
+            "CrashLoopBackOff",
+            "CreateContainerConfigError",
+            "CreateContainerError",
+        ):
             return waiting["reason"], f"{container['image']}: {waiting.get('message', waiting['reason'])}"
     for condition in status.get("conditions", ()):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
