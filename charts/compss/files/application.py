@@ -1,3 +1,9 @@
+"""Has an application's archive: serves it in the master's pod, gets it there in a worker's, and unpacks it.
+
+MODE (serve, get) DIGEST FOLDER MASTER: the archive is /results/.application/DIGEST.tgz of the master's pod. Runs on
+Python 3.8.
+"""
+
 import functools
 import http.server
 import pathlib
@@ -6,16 +12,19 @@ import subprocess
 import sys
 import time
 import urllib.request
+from typing import BinaryIO, cast
 
 MODE, DIGEST, FOLDER, MASTER = sys.argv[1:]
 KEPT = pathlib.Path("/results/.application")
 ARCHIVE = KEPT / f"{DIGEST}.tgz"
 
-def unpack(file):
+
+def unpack(file: BinaryIO) -> None:
     with subprocess.Popen(["tar", "-xpzf", "-", "-C", FOLDER], stdin=subprocess.PIPE) as tar:
-        shutil.copyfileobj(file, tar.stdin)
+        shutil.copyfileobj(file, cast(BinaryIO, tar.stdin))
     if tar.returncode:
         raise OSError(f"tar ended with status {tar.returncode}")
+
 
 if MODE == "serve":
     while not ARCHIVE.exists():
