@@ -400,3 +400,36 @@ def test_time_out_does_not_count_the_import(tmp_path: Path) -> None:
     )
     ended = runcompss(f"--log_dir={tmp_path}/logs", "--computing_units=1", str(tmp_path / "large.py"))
     assert ended.stdout == "2\n", ended.stderr
+
+
+def test_options_of_compss_are_taken_or_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "env.sh").write_text("GREETING='good day'\necho noise\n")
+    (tmp_path / "shown.py").write_text("import os, sys\nprint(os.environ['GREETING'], sys.argv[1:])\n")
+    options = (
+        "--computing_units=1",
+        "--classpath=/x.jar",
+        "--summary",
+        "--tracing=basic",
+        f"--env_script={tmp_path}/env.sh",
+    )
+    ended = runcompss(f"--log_dir={tmp_path}/logs", *options, str(tmp_path / "shown.py"), "--classpath", "own")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "good day ['--classpath', 'own']\n"
+    assert ended.stderr == "runcompss: without effect on the Dask engine: --classpath, --summary\n"
+    bad = runcompss(f"--log_dir={tmp_path}/logs", f"--env_script={tmp_path}/none.sh", str(tmp_path / "shown.py"))
+    assert bad.returncode == 1
+    assert f"--env_script={tmp_path}/none.sh ended with status" in bad.stderr
+
+
+def test_pycompss_runs_as_a_module(tmp_path: Path) -> None:
+    """The manual's second way to run."""
+    (tmp_path / "shown.py").write_text("import sys\nprint(__name__, sys.argv[1:])\n")
+    common = [f"--log_dir={tmp_path}/logs", "--computing_units=1", str(tmp_path / "shown.py"), "--value", "1"]
+    for action in ([], ["run"]):
+        command = [sys.executable, "-m", "pycompss", *action, *common]
+        ended = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.stdout == "__main__ ['--value', '1']\n", ended.stderr
+    command = [sys.executable, "-m", "pycompss", "enqueue", *common]
+    ended = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "enqueue is not available on the Dask engine" in ended.stderr

@@ -6,11 +6,12 @@ import itertools
 import threading
 import weakref
 from dataclasses import dataclass, field
-from typing import Any
-
-from distributed import Future as DaskFuture
+from typing import TYPE_CHECKING, Any
 
 from . import wire
+
+if TYPE_CHECKING:
+    from distributed import Future as DaskFuture
 
 
 class Node:

@@ -24,12 +24,20 @@ from .results import Results
 
 MAX_SOURCES = 2000
 MAX_SOURCE_BYTES = 32 << 20
-# Options of COMPSs' own runcompss that mean nothing here: accepted, so that a command line serves both engines.
-WITHOUT_EFFECT = (
-    *("project", "resources", "scheduler", "comm", "conn", "cpu_affinity", "gpu_affinity", "python_interpreter"),
-    *("streaming", "master_name", "jvm_master_opts", "jvm_workers_opts", "input_profile", "output_profile", "uuid"),
-    *("summary", "base_log_dir", "env_script"),
+# Options of COMPSs' own runcompss that mean nothing here: accepted, so that a command line serves both engines, and
+# named in a warning. Those with a value, and those without.
+VALUED = (
+    *("project", "resources", "scheduler", "scheduler_config", "comm", "conn", "streaming", "streaming_master_name"),
+    *("streaming_master_port", "cpu_affinity", "gpu_affinity", "fpga_affinity", "fpga_reprogram", "io_executors"),
+    *("task_count", "external_debugger", "jmx_port", "task_execution", "storage_impl", "storage_conf", "master_name"),
+    *("jvm_master_opts", "jvm_workers_opts", "input_profile", "output_profile", "uuid", "base_log_dir", "classpath"),
+    *("library_path", "appdir", "master_working_dir", "python_interpreter", "python_worker_cache", "python_mpi_worker"),
+    *("python_propagate_virtual_environment", "python_cache_profiler", "external_adaptation", "checkpoint"),
+    *("checkpoint_params", "checkpoint_folder", "shutdown_in_node_failure", "trace_label", "extrae_config_file"),
+    *("extrae_config_file_python", "tracing_task_dependencies", "generate_trace", "delete_trace_packages"),
+    *("custom_threads", "reuse_on_block", "nested_enabled"),
 )
+FLAGS = ("summary", "gen_coredump", "keep_workingdir", "python_memory_profile", "data_provenance", "provenance", "ear")
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -42,7 +50,8 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("-d", "--debug", action="store_true", help="log more")
     # Values after a space would take the script for one: COMPSs knows them after an equals sign alone.
     for letter, name, what in (("g", "graph", "graph"), ("t", "tracing", "trace")):
-        names = (f"-{letter}", f"--{name}", f"--{name}=true", f"--{name}=false")
+        levels = ("true", "false", "basic", "advanced", "scorep", "arm-map", "arm-ddt")
+        names = (f"-{letter}", f"--{name}", *[f"--{name}={level}" for level in levels])
         parser.add_argument(*names, action="store_true", help=f"the {what} is always written")
     parser.add_argument("--log_level", default="info", choices=["trace", "debug", "info", "api", "off"])
     parser.add_argument("--log_dir", default="~", help="folder whose .COMPSs gets the results folders")
@@ -67,12 +76,28 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--computing_units", type=int, default=os.cpu_count() or 1, help="of each local worker")
     parser.add_argument("--telemetry", help="Redis that gets the events of tasks, host:port or URL")
     parser.add_argument("--deadlines", help="name=seconds[+jitter],… or JSON")
-    for name in WITHOUT_EFFECT:
+    parser.add_argument("--env_script", help="shell script whose environment the application gets")
+    for name in VALUED:
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
+    for name in FLAGS:
+        # With a value it is the same option: what follows is never taken for one.
+        parser.add_argument(
+            f"--{name}", f"--{name}=true", f"--{name}=false", action="store_true", dest=name, help=argparse.SUPPRESS
+        )
     parser.add_argument("script", help="the application")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the application's own arguments")
     options = parser.parse_args(arguments)
+    options.without_effect = [name for name in (*VALUED, *FLAGS) if getattr(options, name) not in (None, False)]
     return options, options.arguments
+
+
+def environment_of(script: str) -> dict[str, str]:
+    """The environment after a shell script; raises PyCOMPSsException where it fails."""
+    command = ["bash", "-c", 'set -a; . "$1" >&2 && env -0', "bash", script]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise PyCOMPSsException(f"--env_script={script} ended with status {ended.returncode}: {ended.stderr.strip()}")
+    return dict(entry.split("=", 1) for entry in ended.stdout.split("\0") if "=" in entry)
 
 
 def collect(root: Path, below: str) -> dict[str, bytes]:
@@ -318,7 +343,13 @@ def main(arguments: list[str] | None = None) -> int:
         return _status(ended)
     application.results.log("INFO", f"runcompss {shlex.join(given)}")
     application.results.log("INFO", "engine: Dask (PyCOMPSs API)")
+    if options.without_effect:
+        message = f"without effect on the Dask engine: {', '.join(f'--{name}' for name in options.without_effect)}"
+        application.results.log("WARN", message)
+        print(f"runcompss: {message}", file=sys.stderr)
     try:
+        if options.env_script:
+            os.environ.update(environment_of(options.env_script))
         application.connect()
         status = application.run()
     except SystemExit as ended:

@@ -1,3 +1,5 @@
 from pycompss_dask.decorators import local
 
-__all__ = ["local"]
+Local = local
+
+__all__ = ["Local", "local"]

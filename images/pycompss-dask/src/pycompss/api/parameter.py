@@ -47,10 +47,33 @@ class DIRECTION:
 for _number, _name in enumerate(DIRECTIONS):
     setattr(DIRECTION, _name, _number)
 
+
+class TYPE:
+    """The numbers of the types."""
+
+
+for _number, _name in enumerate(
+    (
+        *("BOOLEAN", "CHAR", "BYTE", "SHORT", "INT", "LONG", "FLOAT", "DOUBLE", "STRING", "FILE", "OBJECT", "PSCO"),
+        *("EXTERNAL_PSCO", "BINDING_OBJECT", "WCHAR", "WSTRING", "LONGLONG", "VOID", "ANY", "ARRAY_CHAR", "ARRAY_BYTE"),
+        *("ARRAY_SHORT", "ARRAY_INT", "ARRAY_LONG", "ARRAY_FLOAT", "ARRAY_DOUBLE", "COLLECTION", "STREAM"),
+        *("EXTERNAL_STREAM", "ENUM", "NULL"),
+    )
+):
+    setattr(TYPE, _name, _number)
+
+
+class IOSTREAM:
+    """The numbers of the standard streams."""
+
+    STDIN, STDOUT, STDERR, UNSPECIFIED = range(4)
+
+
 STDIN, STDOUT, STDERR = range(len(STREAMS))
 
 __all__ = [
     "DIRECTION",
+    "IOSTREAM",
     "STDERR",
     "STDIN",
     "STDOUT",
@@ -59,6 +82,7 @@ __all__ = [
     "Direction",
     "Keep_rename",
     "Prefix",
+    "TYPE",
     "StdIOStream",
     "Type",
     "Weight",

@@ -1,0 +1,5 @@
+from pycompss.api.dummy._decorator import Dummy
+
+COMPSs = compss = Dummy
+
+__all__ = ["COMPSs", "compss"]

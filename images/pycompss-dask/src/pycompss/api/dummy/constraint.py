@@ -1,0 +1,5 @@
+from pycompss.api.dummy._decorator import Dummy
+
+Constraint = constraint = Dummy
+
+__all__ = ["Constraint", "constraint"]

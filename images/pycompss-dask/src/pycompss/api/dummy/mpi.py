@@ -1,0 +1,5 @@
+from pycompss.api.dummy._decorator import Dummy
+
+Mpi = mpi = Dummy
+
+__all__ = ["Mpi", "mpi"]

@@ -1,0 +1,5 @@
+from pycompss.api.dummy._decorator import Dummy
+
+Reduction = reduction = Dummy
+
+__all__ = ["Reduction", "reduction"]

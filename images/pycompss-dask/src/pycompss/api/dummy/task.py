@@ -1,0 +1,5 @@
+from pycompss.api.dummy._decorator import Dummy
+
+Task = task = Dummy
+
+__all__ = ["Task", "task"]

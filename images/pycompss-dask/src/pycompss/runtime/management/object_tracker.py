@@ -1,0 +1,3 @@
+from pycompss_dask.errors import unsupported
+
+raise unsupported("pycompss.runtime.management.object_tracker")

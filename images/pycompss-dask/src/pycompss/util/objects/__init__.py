@@ -1,0 +1,1 @@
+"""What scripts use of PyCOMPSs' own helpers."""
