@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import faulty
 import pytest
 from pycompss.api.api import compss_barrier, compss_open, compss_wait_on
+from pycompss.api.parameter import FILE_OUT_STDOUT
+from pycompss.api.software import software
+from pycompss.api.task import task
+from pycompss_dask.errors import NotSupported
 from pycompss_dask.runtime import Runtime
 from support import plainly
 from tools import eventually
@@ -65,6 +70,33 @@ def test_working_dir_is_made(tmp_path: Path) -> None:
 def test_value_with_spaces_is_one_argument(tmp_path: Path) -> None:
     faulty.words("next monday", "a b/c.txt", str(tmp_path / "out"))
     assert content(tmp_path / "out") == "next monday\na b/c.txt\n"
+
+
+def test_prolog_and_epilog(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text('echo $1 >> "$2"\n')
+    (tmp_path / "f").write_text("")
+    faulty.surrounded(str(tmp_path / "script"), str(tmp_path / "f"))
+    assert content(tmp_path / "f").split() == ["before", "task", "after"]
+
+
+def test_prolog_that_fails_fails_the_task_and_an_epilog_does_not() -> None:
+    assert compss_wait_on(faulty.prolog_fails(), faulty.epilog_fails()) == [None, 1]
+
+
+def test_software_from_a_file(tmp_path: Path) -> None:
+    program = {"type": "binary", "binary": "printf", "args": "%s {{word}}"}
+    (tmp_path / "x.json").write_text(json.dumps({"execution": program, "constraints": {"computing_units": 2}}))
+
+    def printed(word: str, result: str) -> None:
+        """A program."""
+
+    call = software(config_file=str(tmp_path / "x.json"))(task(result=FILE_OUT_STDOUT)(printed))
+    assert call.__compss__.needs({}) == (2, {})
+    call("a word", str(tmp_path / "out"))
+    assert content(tmp_path / "out") == "a word"
+    (tmp_path / "mpi.json").write_text(json.dumps({"execution": {"type": "mpi"}}))
+    with pytest.raises(NotSupported, match="type mpi is not available"):
+        software(config_file=str(tmp_path / "mpi.json"))
 
 
 def test_script_and_streams(tmp_path: Path) -> None:

@@ -63,6 +63,18 @@ def test_two_units_need_a_worker_that_has_them(own_engine: Runtime) -> None:
     assert most_at_a_time(found, "two") == 1
 
 
+def test_libraries_start_a_thread_for_each_unit(own_engine: Runtime) -> None:
+    def threads() -> str:
+        import os
+
+        return os.environ["OMP_NUM_THREADS"]
+
+    call = task(returns=1)(threads)
+    assert compss_wait_on(call()) == "1"
+    assert compss_wait_on(constraint(computing_units=2)(task(returns=1)(threads))()) == "2"
+    assert compss_wait_on([call() for _ in range(6)]) == ["1"] * 6
+
+
 def test_one_and_two_units_together_do_not_exceed_the_worker(own_engine: Runtime) -> None:
     two, one = nap(computing_units=2), nap(computing_units=1)
     calls = [two(0.04) if number % 2 else one(0.04) for number in range(16)]

@@ -9,6 +9,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from pycompss_dask import launch
+from pycompss_dask.errors import PyCOMPSsException
 from support import ENVIRONMENT, runcompss
 
 SCRIPT = '''
@@ -433,3 +435,38 @@ def test_pycompss_runs_as_a_module(tmp_path: Path) -> None:
     ended = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert "enqueue is not available on the Dask engine" in ended.stderr
+
+
+def test_what_lies_beside_the_script_is_there_for_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "application"
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "__init__.py").touch()
+    (folder / "model" / "weights.py").write_text(
+        "import pathlib\ndef load():\n    return float((pathlib.Path(__file__).parent / 'weights.txt').read_text())\n"
+    )
+    (folder / "model" / "weights.txt").write_text("2.5")
+    (folder / "settings.json").write_text('{"factor": 7}')
+    (folder / "app.py").write_text(
+        "import json, os\n"
+        "from model import weights\n"
+        "from pycompss.api.api import compss_wait_on\n"
+        "from pycompss.api.task import task\n"
+        "@task(returns=1)\n"
+        "def computed(number):\n"
+        "    with open(os.path.dirname(os.path.abspath(__file__)) + '/settings.json') as file:\n"
+        "        return [__file__, number * json.load(file)['factor'] * weights.load()]\n"
+        "if __name__ == '__main__':\n"
+        "    place, value = compss_wait_on(computed(2))\n"
+        "    print(place != os.path.abspath(__file__), value)\n"
+    )
+    ended = runcompss(f"--log_dir={folder}/logs", "--computing_units=1", str(folder / "app.py"))
+    assert ended.stdout == "True 35.0\n", ended.stderr
+    monkeypatch.setattr(launch, "MAX_SOURCE_BYTES", 600)
+    (folder / "large.bin").write_bytes(bytes(1000))
+    files, left_out = launch.collect(folder, "path0")
+    assert left_out[-1] == "large.bin"
+    assert "path0/app.py" in files
+    assert not any("logs" in name for name in files)
+    monkeypatch.setattr(launch, "MAX_SOURCE_BYTES", 10)
+    with pytest.raises(PyCOMPSsException, match="put the application into a folder of its own"):
+        launch.collect(folder, "path0")

@@ -9,10 +9,14 @@ import pytest
 from pycompss.api.api import compss_wait_on
 from pycompss.api.binary import binary
 from pycompss.api.constraint import constraint
+from pycompss.api.epilog import epilog
+from pycompss.api.implement import implement
 from pycompss.api.IO import IO
 from pycompss.api.on_failure import on_failure
 from pycompss.api.parameter import *  # noqa: F403
+from pycompss.api.prolog import prolog
 from pycompss.api.reduction import reduction
+from pycompss.api.software import software
 from pycompss.api.task import task
 from pycompss_dask.errors import NotSupported, PyCOMPSsException
 from pycompss_dask.resources import machine
@@ -29,7 +33,7 @@ def function(a: Any, b: Any = 1) -> Any:
     "name",
     [
         *("mpi", "multinode", "ompss", "opencl", "decaf", "julia", "compss", "http", "container", "mpmd_mpi"),
-        *("software", "implement", "data_transformation", "prolog", "epilog"),
+        "data_transformation",
     ],
 )
 def test_decorator_is_refused_at_import(name: str) -> None:
@@ -73,8 +77,7 @@ def test_returns_that_name_nothing(engine: Runtime, returns: str) -> None:
 
 
 def test_returns_of_a_parameter(engine: Runtime) -> None:
-    with pytest.raises(NotSupported, match="returns"):
-        task(returns="{{a}}")(function)(1)
+    assert compss_wait_on(task(returns="{{b}}")(function)(1, 2)) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +133,10 @@ def test_decorator_argument(decorator: Any, message: str) -> None:
         (reduction, {"chunk_size": "many"}, "expected a number"),
         (reduction, {"chunk_size": "$NO_SUCH_VARIABLE"}, "NO_SUCH_VARIABLE"),
         (IO, {"x": 1}, "x"),
+        (prolog, {"args": "x"}, "argument binary is missing"),
+        (epilog, {"binary": "x", "colour": 1}, "colour"),
+        (implement, {"method": "x"}, "expected source_class and method"),
+        (software, {"config_file": "/nonexistent.json"}, "cannot be read as JSON"),
     ],
 )
 def test_decorator_call(decorator: Any, arguments: dict[str, Any], message: str) -> None:

@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 from pycompss.api.binary import binary
+from pycompss.api.epilog import epilog
 from pycompss.api.exceptions import COMPSsException
 from pycompss.api.on_failure import on_failure
 from pycompss.api.parameter import *  # noqa: F403
+from pycompss.api.prolog import prolog
 from pycompss.api.task import task
 
 # ruff: noqa: F405
@@ -246,6 +248,26 @@ def words(word, other, result):
 @task(result={Type: FILE_OUT_STDOUT})
 def made_dir(folder, result):
     pass
+
+
+@prolog(binary="sh", args="{{script}} before {{path}}")
+@epilog(binary="sh", args="{{script}} after {{path}}")
+@task(script=FILE_IN, path=FILE_INOUT)
+def surrounded(script, path):
+    with open(path, "a") as file:
+        file.write("task\n")
+
+
+@prolog(binary="false")
+@task(returns=1, on_failure="CANCEL_SUCCESSORS")
+def prolog_fails():
+    return 1
+
+
+@epilog(binary="false")
+@task(returns=1)
+def epilog_fails():
+    return 1
 
 
 @binary(binary="sh", args="{{script}}")

@@ -28,6 +28,7 @@ from pycompss.api.api import (
     compss_wait_on_file,
 )
 from pycompss.api.constraint import constraint
+from pycompss.api.implement import implement
 from pycompss.api.IO import IO
 from pycompss.api.local import local
 from pycompss.api.on_failure import on_failure
@@ -1769,6 +1770,37 @@ def case_directory_out_is_made_by_the_task():
     make_folder(folder)
     compss_wait_on_directory(folder)
     return os.listdir(folder)
+
+
+# Generators, implementations
+
+
+@task(returns=1)
+def total_of_all(values):
+    return sum(values)
+
+
+@task(returns=1)
+def counting(limit):
+    return (number for number in range(limit))
+
+
+@expect([6, [0, 1, 2], "generator"])
+def case_generators():
+    total = total_of_all(number for number in range(4))
+    found = compss_wait_on(counting(3))
+    return [compss_wait_on(total), list(found), type(found).__name__]
+
+
+@implement(source_class="programs", method="increment")
+@task(returns=1)
+def increment_otherwise(value):
+    return 1 + value
+
+
+@expect(4)
+def case_implementation():
+    return compss_wait_on(increment_otherwise(increment(2)))
 
 
 CASES = {name: function for name, function in list(globals().items()) if name.startswith("case_")}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 from . import context
@@ -16,6 +18,7 @@ from .resources import CONSTRAINTS, LEGACY, UNASSIGNED, architecture
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
+LEGACY_IMPLEMENT = {"sourceClass": "source_class"}
 # Constraints that change nothing here.
 WITHOUT_EFFECT = ("is_local", "wall_clock_limit")
 
@@ -83,22 +86,92 @@ def binary(**arguments: Any) -> Decorator:
     for name in ("engine", "image"):
         if arguments.get(name) not in UNASSIGNED:
             raise unsupported(f"@binary({name}=…)")
-    fails = arguments.get("fail_by_exit_value", True)
-    if isinstance(fails, str):
-        fails = fails.strip().lower() == "true"
 
     def decorate(function: Function) -> Function:
         definition = definition_of(function, "binary")
-        definition.binary = {
-            "binary": os.path.expandvars(str(arguments["binary"])),
-            "working_dir": str(arguments.get("working_dir", arguments.get("workingDir", "")) or ""),
-            "args": arguments.get("args", arguments.get("params")),
-            "fail_by_exit_value": bool(fails),
+        definition.binary = _program(arguments, True) | {
             "parameters": {
                 name: (parameter.stream, parameter.prefix, _mode(parameter))
                 for name, parameter in definition.parameters.items()
             },
         }
+        return function
+
+    return decorate
+
+
+def _program(arguments: dict[str, Any], fails: bool) -> dict[str, Any]:
+    """A program as a worker runs it; `fails`: whether an exit value other than 0 is a failure where nothing is said."""
+    value = arguments.get("fail_by_exit_value", fails)
+    return {
+        "binary": os.path.expandvars(str(arguments["binary"])),
+        "working_dir": str(arguments.get("working_dir", arguments.get("workingDir", "")) or ""),
+        "args": arguments.get("args", arguments.get("params")),
+        "fail_by_exit_value": value.strip().lower() == "true" if isinstance(value, str) else bool(value),
+        "parameters": {},
+    }
+
+
+def _around(place: str, fails: bool) -> Callable[..., Decorator]:
+    def decorator(**arguments: Any) -> Decorator:
+        if unknown := set(arguments) - {"binary", "args", "params", "fail_by_exit_value"}:
+            raise PyCOMPSsException(f"@{place}: unknown arguments {sorted(unknown)}")
+        if "binary" not in arguments:
+            raise PyCOMPSsException(f"@{place}: the argument binary is missing")
+
+        def decorate(function: Function) -> Function:
+            program = _program(arguments, fails)
+            program["args"] = program["args"] or ""
+            definition_of(function, place).around[place] = program
+            return function
+
+        return decorate
+
+    decorator.__doc__ = (
+        f"`@{place}(binary=…, args=…)`: a program that the worker runs {'before' if fails else 'after'} the task."
+    )
+    return decorator
+
+
+#: A prolog that fails fails the task; an epilog only if it says so.
+prolog, epilog = _around("prolog", True), _around("epilog", False)
+
+
+def implement(**arguments: Any) -> Decorator:
+    """`@implement(source_class="module", method="name")`: does the same as another task; whichever is called runs."""
+    names = {LEGACY_IMPLEMENT.get(name, name) for name in arguments}
+    if names != {"source_class", "method"}:
+        raise PyCOMPSsException(f"@implement: found {sorted(arguments)}, expected source_class and method")
+
+    def decorate(function: Function) -> Function:
+        definition_of(function, "implement")
+        return function
+
+    return decorate
+
+
+def software(*, config_file: str) -> Decorator:
+    """`@software(config_file="x.json")`: the decorators above a task, from a file."""
+    where = f"@software(config_file={config_file!r})"
+    try:
+        content = json.loads(Path(os.path.expandvars(config_file)).read_text())
+    except (OSError, ValueError) as error:
+        raise PyCOMPSsException(f"{where}: cannot be read as JSON: {error}") from error
+    execution = dict(content.get("execution") or {})
+    kind = str(execution.pop("type", "task")).lower()
+    if kind not in ("task", "binary"):
+        raise unsupported(f"type {kind}", where)
+    if unknown := set(content) - {"execution", "constraints", "prolog", "epilog"}:
+        raise unsupported(", ".join(sorted(unknown)), where)
+    decorators = [binary(**execution)] if kind == "binary" else []
+    for name, decorator in (("constraints", constraint), ("prolog", prolog), ("epilog", epilog)):
+        if name in content:
+            decorators.append(decorator(**content[name]))
+
+    def decorate(function: Function) -> Function:
+        definition_of(function, "software")
+        for decorator in decorators:
+            function = decorator(function)
         return function
 
     return decorate

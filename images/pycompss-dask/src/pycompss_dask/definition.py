@@ -88,7 +88,10 @@ class Definition:
                     f"{where}: {name} is {self.options[name]!r}, expected a direction such as INOUT"
                 )
         self.constraints = Constraints()
+        #: The program of a @binary task.
         self.binary: dict[str, Any] | None = None
+        #: The programs of `prolog` and `epilog`.
+        self.around: dict[str, dict[str, Any]] = {}
         self.chunk_size = int(self.options["chunk_size"] or 0)
         self.reduces = bool(self.options["is_reduce"])
 
@@ -146,14 +149,12 @@ class Definition:
         try:
             if text.isdigit():
                 return int(text)
-            if text.startswith("value_of"):
-                name, *attributes = text.removeprefix("value_of").strip().strip("()").strip().split(".")
+            if text.startswith(("value_of", "{{")):
+                name, *attributes = text.removeprefix("value_of").strip().strip("(){}").strip().split(".")
                 value = bound[name]
                 for attribute in attributes:
                     value = getattr(value, attribute)
                 return int(value)
-            if text.startswith("{{"):
-                raise unsupported(f"returns={text!r}", f"@task of {self.name}")
             return int(self.function.__globals__[text])
         except (KeyError, AttributeError, ValueError, TypeError) as error:
             raise PyCOMPSsException(

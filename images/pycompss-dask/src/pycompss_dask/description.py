@@ -76,14 +76,17 @@ def together(*stored: Any) -> Any:
     return next((value for value in stored if type(value) is Outcome), stored[0])
 
 
-def run_binary(options: dict[str, Any], names: list[str], arguments: list[Any]) -> int:
-    """Run the program of a @binary task; its exit value is what the task returns."""
+def run_binary(options: dict[str, Any], names: list[str], arguments: list[Any], only_args: bool = False) -> int:
+    """Run the program of a @binary task; its exit value is what the task returns.
+
+    `only_args`: it gets what its `args` say, and none of the task's arguments besides.
+    """
     values = dict(zip(names, arguments, strict=False))
     streams: dict[str, Any] = {"stdin": subprocess.DEVNULL}
     opened = []
     command = []
     parameters = options["parameters"]
-    for name, value in zip(names, arguments, strict=True):
+    for name, value in () if only_args else zip(names, arguments, strict=True):
         stream, prefix, mode = parameters.get(name, ("", "", ""))
         if stream:
             opened.append(Path(value).open(mode))  # noqa: SIM115 - closed when the program has ended

@@ -192,6 +192,8 @@ class Executor:
         self.channel = channel
         self.folder = folder
         self.application = application
+        #: Variables that tell libraries how many threads to start, where the worker's environment does not say.
+        self.threads = os.environ.get("COMPSS_THREADS", "").split()
         self.streams = [os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_APPEND) for name in ("out", "err")]
 
     def serve(self) -> None:
@@ -230,7 +232,9 @@ class Executor:
         begin = time.time()
         try:
             self.application.load_main()
-            os.environ["COMPSS_NUM_CPUS"] = str(options.get("units", 1))
+            units = str(options.get("units", 1))
+            os.environ["COMPSS_NUM_CPUS"] = units
+            os.environ.update(dict.fromkeys(self.threads, str(max(int(units), 1))))
             args, kwargs = pickle.loads(body)
             positional = [arguments.build(description) for description in args]
             named = {name: arguments.build(description) for name, description in kwargs.items()}
@@ -241,8 +245,13 @@ class Executor:
                 positional, named = [[*positional, *named.values()]], {}
             else:
                 target = self.application.function(function)
+            names, values = [*options.get("names", ()), *named], [*positional, *named.values()]
             begin = time.time()
+            if "prolog" in options:
+                run_binary(options["prolog"], names, values, only_args=True)
             result = returned(target(*positional, **named), nreturns)
+            if "epilog" in options:
+                run_binary(options["epilog"], names, values, only_args=True)
             end = time.time()
             outputs = [arguments.outputs[position]() for position in range(ninout)]
             return ("done", begin, end, ""), outputs + [dump(value) for value in result]

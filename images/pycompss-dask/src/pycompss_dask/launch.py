@@ -22,8 +22,8 @@ from . import context, settings
 from .errors import COMPSsException, PyCOMPSsException, TaskFailed
 from .results import Results
 
-MAX_SOURCES = 2000
-MAX_SOURCE_BYTES = 32 << 20
+MAX_SOURCES = 20_000
+MAX_SOURCE_BYTES = 64 << 20
 # Options of COMPSs' own runcompss that mean nothing here: accepted, so that a command line serves both engines, and
 # named in a warning. Those with a value, and those without.
 VALUED = (
@@ -100,29 +100,38 @@ def environment_of(script: str) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in ended.stdout.split("\0") if "=" in entry)
 
 
-def collect(root: Path, below: str) -> dict[str, bytes]:
-    """The Python sources below a folder, for workers that do not have them."""
-    found: dict[str, bytes] = {}
-    size = 0
+def collect(root: Path, below: str) -> tuple[dict[str, bytes], list[str]]:
+    """The files below a folder, for workers that do not have them, and the names of those that are too large.
+
+    All Python sources go, or it is refused; of what lies beside them the smallest files first. Results folders stay.
+    """
+    sources: list[Path] = []
+    data: list[Path] = []
     for folder, folders, files in os.walk(root):
         folders[:] = [
             name
             for name in folders
-            if not name.startswith((".", "__pycache__")) and not (Path(folder) / name / "pyvenv.cfg").exists()
+            if not name.startswith((".", "__pycache__"))
+            and not (Path(folder) / name / "pyvenv.cfg").exists()
+            and not (Path(folder) / name / "runtime.log").exists()
         ]
-        for name in files:
-            path = Path(folder) / name
-            if path.suffix != ".py":
-                continue
-            content = path.read_bytes()
-            size += len(content)
-            if len(found) >= MAX_SOURCES or size > MAX_SOURCE_BYTES:
-                raise PyCOMPSsException(
-                    f"{root} holds more than {MAX_SOURCES} Python files or {MAX_SOURCE_BYTES >> 20} MiB of them;"
-                    " put the application into a folder of its own"
-                )
-            found[f"{below}/{path.relative_to(root)}"] = content
-    return found
+        paths = [Path(folder) / name for name in files if not name.startswith(".")]
+        sources += [path for path in paths if path.suffix == ".py"]
+        data += [path for path in paths if path.suffix != ".py" and path.is_file() and os.access(path, os.R_OK)]
+    size = sum(path.stat().st_size for path in sources)
+    if len(sources) > MAX_SOURCES or size > MAX_SOURCE_BYTES:
+        raise PyCOMPSsException(
+            f"{root} holds more than {MAX_SOURCES} Python files or {MAX_SOURCE_BYTES >> 20} MiB of them;"
+            " put the application into a folder of its own"
+        )
+    left_out = []
+    for path in sorted(data, key=lambda path: path.stat().st_size):
+        size += path.stat().st_size
+        if size > MAX_SOURCE_BYTES or len(sources) >= MAX_SOURCES:
+            left_out.append(str(path.relative_to(root)))
+        else:
+            sources.append(path)
+    return {f"{below}/{path.relative_to(root)}": path.read_bytes() for path in sources}, left_out
 
 
 def results_folder(base: str, specific: str | None, script: Path) -> Path:
@@ -215,7 +224,11 @@ class Application:
         roots = [self.script.parent, *[Path(p).resolve() for p in self.options.pythonpath.split(":") if p]]
         sources: dict[str, bytes] = {}
         for number, root in enumerate(roots):
-            sources.update(collect(root, f"path{number}"))
+            files, left_out = collect(root, f"path{number}")
+            sources.update(files)
+            if left_out:
+                message = f"{len(left_out)} files below {root} are too large for the workers, {left_out[0]} among them"
+                self.results.log("WARN", message)
         sys.path[:0] = [str(root) for root in roots]
         start(
             Runtime(

@@ -168,6 +168,8 @@ class Runtime:
             options["defaults"] = {**definition.defaults, "#outputs": positions}
         if definition.binary is not None:
             options["binary"] = definition.binary
+        options.update(definition.around)
+        if "binary" in options or definition.around:
             options["names"] = building.names
         call = Call(
             task=0,

@@ -13,8 +13,9 @@ import os
 import pickle
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import GeneratorType
 from typing import Any, NamedTuple
 
 import cloudpickle
@@ -208,11 +209,28 @@ def future(number: int, text: str) -> Any:
     return futures.get(number) or StandIn(number, text)
 
 
+class _Values:
+    """The values of a generator, which is one again where they are loaded."""
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        self.values = list(values)
+
+    def __reduce__(self) -> Any:
+        return _generated, (self.values,)
+
+
+def _generated(values: list[Any]) -> Iterator[Any]:
+    yield from values
+
+
 def dump(value: Any) -> Any:
     """What is stored for `value`: itself where it cannot change, else a Blob."""
     kind = type(value)
     if kind in IMMUTABLE or (kind in (str, bytes) and len(value) <= SMALL_TEXT):
         return value
+    if kind is GeneratorType:
+        # It travels as the values that it gives.
+        value = _Values(value)
     buffers: list[memoryview] = []
 
     def keep(buffer: pickle.PickleBuffer) -> bool:

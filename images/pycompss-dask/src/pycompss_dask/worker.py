@@ -38,6 +38,7 @@ from .wire import MISSING, Blob, Call, Outcome, Outputs
 MAX_OUTPUT = 1 << 20  # bytes of a task's printed output that travel to the master
 POOL = 128 << 20  # bytes of shared memory kept for reuse
 START_DELAY = 0.2  # a task that ends sooner is reported once, at its end
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AGAIN = object()  # in place of stored values: the task is to be tried again
 # How an attempt ended, and how the task is reported.
 STATES = {
@@ -113,11 +114,12 @@ class Slot:
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        ours, theirs = socket.socketpair()
+        here, theirs = socket.socketpair()
         environment = dict(os.environ)
-        # One task, one computing unit: numeric libraries must not start a thread per core of the machine.
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-            environment.setdefault(name, "1")
+        # Numeric libraries must not start a thread per core of the machine, but one per computing unit of the task:
+        # one, until a task has more. What the worker's environment says is left as it is.
+        ours = [name for name in THREADS if name not in environment]
+        environment.update(dict.fromkeys(ours, "1"), COMPSS_THREADS=" ".join(ours))
         source = str(Path(__file__).parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (source, environment.get("PYTHONPATH"))))
         with theirs:
@@ -127,7 +129,7 @@ class Slot:
                 env=environment,
                 stdin=subprocess.DEVNULL,
             )
-        self.channel = Channel(ours)
+        self.channel = Channel(here)
         self.channel.send(self.configuration)
 
     def stop(self) -> None:

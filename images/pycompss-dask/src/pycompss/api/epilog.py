@@ -1,3 +1,5 @@
-from pycompss_dask.errors import unsupported
+from pycompss_dask.decorators import epilog
 
-raise unsupported("pycompss.api.epilog")
+Epilog = epilog
+
+__all__ = ["Epilog", "epilog"]

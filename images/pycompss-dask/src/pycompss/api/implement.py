@@ -1,3 +1,5 @@
-from pycompss_dask.errors import unsupported
+from pycompss_dask.decorators import implement
 
-raise unsupported("pycompss.api.implement")
+Implement = implement
+
+__all__ = ["Implement", "implement"]

@@ -1,3 +1,5 @@
-from pycompss_dask.errors import unsupported
+from pycompss_dask.decorators import prolog
 
-raise unsupported("pycompss.api.prolog")
+Prolog = prolog
+
+__all__ = ["Prolog", "prolog"]

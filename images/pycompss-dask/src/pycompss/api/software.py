@@ -1,3 +1,5 @@
-from pycompss_dask.errors import unsupported
+from pycompss_dask.decorators import software
 
-raise unsupported("pycompss.api.software")
+Software = software
+
+__all__ = ["Software", "software"]
