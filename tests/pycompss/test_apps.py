@@ -16,6 +16,9 @@ SMALL = {
     "matmul": ("--blocks", "3", "--size", "64"),
     "cholesky": ("--blocks", "4", "--size", "40"),
     "genetic": ("--islands", "3", "--population", "30", "--epochs", "3", "--generations", "5"),
+    "kmeans": ("--points", "200", "--blocks", "4", "--iterations", "3"),
+    "wordcount": ("--files", "4", "--words", "500"),
+    "blocksort": ("--blocks", "3", "--ranges", "3", "--size", "500"),
     "independent": ("--tasks", "50", "--iterations", "1000"),
 }
 
@@ -32,6 +35,15 @@ def load(name: str) -> ModuleType:
 @pytest.mark.parametrize("name", SMALL)
 def test_on_the_engine(name: str, tmp_path: Path) -> None:
     options = (f"--log_dir={tmp_path}", "--local_workers=2", "--computing_units=1")
+    ended = runcompss(*options, str(APPS / name / f"{name}.py"), *SMALL[name])
+    assert ended.returncode == 0, ended.stderr
+    assert "the result is right" in ended.stdout
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("name", ["kmeans", "wordcount", "blocksort"])
+def test_on_fewer_and_more_workers(name: str, workers: int, tmp_path: Path) -> None:
+    options = (f"--log_dir={tmp_path}", f"--local_workers={workers}", "--computing_units=1")
     ended = runcompss(*options, str(APPS / name / f"{name}.py"), *SMALL[name])
     assert ended.returncode == 0, ended.stderr
     assert "the result is right" in ended.stdout
@@ -59,6 +71,9 @@ def test_wrong_results_are_noticed() -> None:
     assert not matmul.correct([[np.zeros((4, 4))] * 2] * 2, 2, 4)
     cholesky = load("cholesky")
     assert not cholesky.correct([[np.eye(4)] * 2] * 2, 2, 4)
+    assert not load("kmeans").correct(np.zeros((2, 2)), np.full((2, 2), 1e-6))
+    assert not load("wordcount").correct({"edge": 10}, 1, 10)
+    assert not load("blocksort").correct(np.sort(load("blocksort").numbers_here(10, 1)), 10, 1)
     independent = load("independent")
     assert independent.expected(7, 12345) == independent.step.__wrapped__(7, 12345)
     assert independent.expected(7, 12345) != independent.expected(7, 12346)

@@ -160,6 +160,6 @@ def test_lost_master_starts_again_with_the_same_workers(tmp_path: Path) -> None:
         assert ended.returncode == 0
         # The application has ended, so the workers end too.
         assert [process.wait(15) for process in cluster.processes.values()] == [0, 0]
-        assert "2 of 2" not in (tmp_path / "logs" / "app.py_02" / "runtime.log").read_text()
+        assert "2 of 2" not in (tmp_path / "logs" / ".COMPSs" / "app.py_02" / "runtime.log").read_text()
     finally:
         cluster.close()
