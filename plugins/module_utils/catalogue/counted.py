@@ -66,4 +66,4 @@ FILESYSTEM_DEVICES: tuple[tuple[str, str], ...] = (
 
 def pattern(kinds: tuple[tuple[str, str], ...]) -> str:
     """One regular expression, anchored by those who use it, for all kinds of a table."""
-    return "|".join(expression for _, expression in kinds)
+    return "|".join(expression for _kind, expression in kinds)
