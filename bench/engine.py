@@ -15,12 +15,15 @@ from figures import figure, progress
 
 IMAGE = Path(__file__).resolve().parent.parent / "images" / "pycompss-dask"
 WORKERS = ["--local_workers=2", "--computing_units=1"]
+# As Dask's nanny starts its workers, and the engine the processes of tasks of one unit: else the bare variants have as many
+# threads of linear algebra in each worker as there are processors, and lose by it.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 def main() -> None:
     command = [sys.executable, "-m", "pycompss_dask", *WORKERS, str(IMAGE / "bench" / "overhead.py"), "--rounds", "1"]
     progress(f"$ {' '.join(command)}")
-    environment = os.environ | {"PYTHONPATH": str(IMAGE / "src")}
+    environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(IMAGE / "src")}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(f"bench/engine.py: error: overhead.py ended with status {done.returncode}: see its messages above")

@@ -7,6 +7,9 @@
 
 Dask fuses and orders each graph itself. The random blocks are the same in every variant.
 
+Bare Dask's workers take the threads of linear algebra from the environment, the engine's processes from the units of
+their task: OMP_NUM_THREADS=1 makes them alike.
+
 It is an application itself: runcompss --local_workers=2 --computing_units=1 images/pycompss-dask/bench/overhead.py
 Prints one JSON object: the seconds of each round, and each round's ratio to the fastest of the bare variants.
 """
