@@ -15,8 +15,8 @@ from figures import figure, progress
 
 IMAGE = Path(__file__).resolve().parent.parent / "images" / "pycompss-dask"
 WORKERS = ["--local_workers=2", "--computing_units=1"]
-# As Dask's nanny starts its workers, and the engine the processes of tasks of one unit: else the bare variants have as many
-# threads of linear algebra in each worker as there are processors, and lose by it.
+# As Dask's nanny starts its workers, and the engine the processes of tasks of one unit: else the bare variants have as
+# many threads of linear algebra in each worker as there are processors, and lose by it.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
