@@ -10,7 +10,7 @@ help:  ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 up:  ## Make the cluster on this machine, install everything on it, and run an application (as root)
-	CONTINUUM_BUNDLE=$(bundle) ./bootstrap --local-cluster && \
+	CONTINUUM_BUNDLE=$(abspath $(bundle)) ./bootstrap --local-cluster && \
 	  ansible-playbook $(addprefix playbooks/,local_cluster.yml site.yml run.yml) -i $(inventory) $(if $(bundle),-e bundle=$(abspath $(bundle)))
 
 bundle:  ## Pack what `make up` has built, for machines without Go: make bundle output=<folder> (as root)
