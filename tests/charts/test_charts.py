@@ -290,6 +290,7 @@ OTHER_VALUES: dict[tuple[str, ...], Any] = {
     ("compss", "master", "volume", "localPath"): "/changed",
     ("compss", "pools"): [{"name": "changed", "number": 1}],
     ("compss", "worker", "resources"): {"cpu": 3, "memory": 3},
+    ("compss", "worker", "volume", "size"): "7Gi",
     ("deadlines",): {"changed": {"seconds": 1}},
     ("monitoring", "buckets"): [1, 2],
     ("monitoring", "port"): 7000,

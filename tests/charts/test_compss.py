@@ -327,6 +327,8 @@ def test_no_secret_is_rendered(application: Render) -> None:
         ({"app": {"params": {"a": {"b": 1}}}}, "params"),
         ({"deadlines": {"a": {"seconds": 0}}}, "seconds"),
         ({"deadlines": {'a"b': {"seconds": 1}}}, "does not match pattern"),
+        ({"compss": {"worker": {"volume": {"size": "much"}}}}, "size"),
+        ({"compss": {"pools": [{"name": "a", "volume": {"size": "2 GB"}}]}}, "size"),
         ({"monitoring": {"pushgatewayUrl": "pushgateway:9091"}}, "pushgatewayUrl"),
     ],
     ids=str,
