@@ -270,6 +270,8 @@ def test_a_second_and_a_third_master_find_no_leftovers(machine: Machine) -> None
     for _ in range(3):
         master = machine.run(LONG)
         eventually(lambda: len(machine.processes()) == WORKERS, 30)
+        # A worker makes its folder after it has started.
+        eventually((machine.folder / "work0").is_dir, 30)
         (machine.folder / "work0" / "d1v2.IT").touch()
         master.send_signal(signal.SIGKILL)
         master.wait()
