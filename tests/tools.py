@@ -18,13 +18,13 @@ Found = TypeVar("Found")
 
 def program(name: str) -> str:
     """The path of a program: the one that the environment names, the one that `make up` built, or the one on PATH."""
-    own = ROOT / ".local" / "bin" / name
-    found = os.environ.get(name.upper()) or (str(own) if own.exists() else shutil.which(name))
-    if not found:
+    built = ROOT / ".local" / "bin" / name
+    path = os.environ.get(name.upper()) or (str(built) if built.exists() else shutil.which(name))
+    if not path:
         pytest.fail(
             f"No {name}: expected .local/bin/{name} (make up builds it), one on PATH, or its path in {name.upper()}"
         )
-    return found
+    return path
 
 
 def free_port() -> int:
@@ -38,7 +38,7 @@ def eventually(
 ) -> Found:
     """What ``look`` finds, as soon as it finds something."""
     deadline = time.monotonic() + seconds
-    while not (found := look()):
+    while not (answer := look()):
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
         time.sleep(every)
-    return found
+    return answer

@@ -49,14 +49,14 @@ def test_page_is_the_one_that_the_rounds_give() -> None:
 
 def cells() -> dict[tuple[str, str], tuple[str, str]]:
     """Median and verdict of the page, by title of the section and figure."""
-    found = {}
+    medians = {}
     for section in re.split(r"^## ", report.PAGE.read_text(), flags=re.M)[1:]:
         title = section.splitlines()[0]
         for line in section.splitlines():
             figure, _, median, verdict, *_ = [each.strip() for each in re.split(r"(?<!\\)\|", line)[1:]] + [""] * 4
             if median.startswith("**") or verdict == "measure again":
-                found[title, figure] = median.strip("*"), verdict
-    return found
+                medians[title, figure] = median.strip("*"), verdict
+    return medians
 
 
 def test_every_verdict_follows_from_its_rounds() -> None:

@@ -61,8 +61,8 @@ def apply(api: dynamic.DynamicClient, item: dict[str, Any]) -> str:
 def test_server_side_dry_run(api: dynamic.DynamicClient, render: Render, chart: str, case: str) -> None:
     items = render(chart, CASES[chart][case], NAMESPACE)
     # The cluster has no Prometheus Operator, whose kinds these are.
-    known = [item for item in items if not item["apiVersion"].startswith("monitoring.coreos.com/")]
-    refused = [apply(api, untaken(item)) for item in known]
+    served = [item for item in items if not item["apiVersion"].startswith("monitoring.coreos.com/")]
+    refused = [apply(api, untaken(item)) for item in served]
     assert not any(refused), "\n".join(filter(None, refused))
 
 

@@ -241,9 +241,9 @@ WRONG = {"string": 7, "integer": "seven", "boolean": "yes", "array": "one", "obj
 
 @pytest.mark.parametrize(("chart", "path"), LEAVES)
 def test_wrong_type_is_refused(template: Template, chart: str, path: tuple[str, ...]) -> None:
-    found = resolved(chart, dict(leaves(schema(chart)))[path]).get("type", "object")
+    types = resolved(chart, dict(leaves(schema(chart)))[path]).get("type", "object")
     # Of several types, a mapping is none.
-    done = template(chart, at(path, WRONG[found] if isinstance(found, str) else {"a": "b"}))
+    done = template(chart, at(path, WRONG[types] if isinstance(types, str) else {"a": "b"}))
     assert done.returncode != 0
     assert path[-1] in done.stderr
 
@@ -326,8 +326,8 @@ def look(values: dict[str, Any], path: tuple[str, ...]) -> Any:
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     result = copy.deepcopy(base)
     for key, value in over.items():
-        known = result.get(key)
-        result[key] = merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+        default = result.get(key)
+        result[key] = merged(default, value) if isinstance(default, dict) and isinstance(value, dict) else value
     return result
 
 

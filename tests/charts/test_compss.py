@@ -15,15 +15,15 @@ from .test_charts import Template, pods
 
 
 def one(objects: Objects, kind: str, ending: str = "") -> dict[str, Any]:
-    (found,) = [o for o in objects if o["kind"] == kind and o["metadata"]["name"].endswith(ending)]
-    return found
+    (item,) = [o for o in objects if o["kind"] == kind and o["metadata"]["name"].endswith(ending)]
+    return item
 
 
 def master(objects: Objects) -> dict[str, Any]:
     """The master's container."""
     job = next(o for o in objects if o["kind"] in ("Job", "Deployment") and "helm.sh/hook" not in str(o["metadata"]))
-    (found,) = job["spec"]["template"]["spec"]["containers"]
-    return dict(found)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    return dict(container)
 
 
 def configuration(objects: Objects) -> dict[str, str]:
@@ -138,8 +138,8 @@ def test_xml_is_what_the_schemas_of_compss_ask_for(application: Render, file: st
 
 def test_params_reach_the_script_as_they_are(application: Render) -> None:
     params = {"big": 1000000, "text": "a b \"c\" 'd' $HOME $(id) `x` ; rm", "flag": True, "share": 0.5}
-    found = master(application({"engine": "dask", "app": {"params": params, "args": ["x y", 3]}}))["args"]
-    assert found[found.index("/app/matmul.py") + 1 :] == [
+    arguments = master(application({"engine": "dask", "app": {"params": params, "args": ["x y", 3]}}))["args"]
+    assert arguments[arguments.index("/app/matmul.py") + 1 :] == [
         *("--big", "1000000", "--flag", "true", "--share", "0.5", "--text"),
         # Kubernetes reads $$( as $(, and expands nothing.
         params["text"].replace("$(", "$$("),  # type: ignore[attr-defined]
@@ -178,12 +178,12 @@ def test_other_values_are_another_run(application: Render) -> None:
 def test_ports_of_the_network_policies(application: Render) -> None:
     for engine in ("compss", "dask"):
         objects = application({"engine": engine})
-        found = {
+        ports = {
             item["metadata"]["name"]: [port["port"] for rule in item["spec"]["ingress"] for port in rule["ports"]]
             for item in objects
             if item["kind"] == "NetworkPolicy"
         }
-        assert found == {
+        assert ports == {
             "test-master": [43100, 43001, 43002, 49049, 6379, "http-metrics"],
             "test-worker": [2222, 43001, 43002, 49049],
         }
@@ -270,11 +270,11 @@ def test_a_workers_data_outlives_its_pod_where_it_has_a_claim(application: Rende
     volume = {"size": "2Gi", "storageClass": "fast"}
     (small,) = [{"name": "small", "volume": {"size": ""}}]
     objects = application({"compss": {"worker": {"volume": volume}, "pools": [small]}})
-    found = one(objects, "StatefulSet", "worker")["spec"]
-    (claim,) = found["volumeClaimTemplates"]
+    workers = one(objects, "StatefulSet", "worker")["spec"]
+    (claim,) = workers["volumeClaimTemplates"]
     assert claim["spec"]["storageClassName"] == "fast"
     assert claim["spec"]["resources"] == {"requests": {"storage": "2Gi"}}
-    mounts = {each["name"]: each["mountPath"] for each in found["template"]["spec"]["containers"][0]["volumeMounts"]}
+    mounts = {each["name"]: each["mountPath"] for each in workers["template"]["spec"]["containers"][0]["volumeMounts"]}
     working = re.findall("<WorkingDir>(.*)/</WorkingDir>", configuration(objects)["project.xml"])
     assert set(working) == {mounts["data"]}
     assert "volumeClaimTemplates" not in one(objects, "StatefulSet", "small")["spec"]
@@ -284,8 +284,8 @@ def test_a_workers_data_outlives_its_pod_where_it_has_a_claim(application: Rende
 def test_deadlines_reach_tasks_without_quotes(application: Render) -> None:
     """As sshd's SetEnv can hand them on, and as compss_telemetry reads them."""
     limits = {"add": {"seconds": 2.5}, "big": {"seconds": 1000000, "jitter": 0.000001}}
-    found = environment(worker(application({"deadlines": limits})))["COMPSS_DEADLINES"]
-    assert found == "add=2.5+0,big=1000000+1e-06"
+    variable = environment(worker(application({"deadlines": limits})))["COMPSS_DEADLINES"]
+    assert variable == "add=2.5+0,big=1000000+1e-06"
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_no_secret_is_rendered(application: Render) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"engine": "spark"}, "engine"),
         ({"compss": {"worker": {"nubmer": 1}}}, "nubmer"),
@@ -333,10 +333,10 @@ def test_no_secret_is_rendered(application: Render) -> None:
     ],
     ids=str,
 )
-def test_bad_values_are_refused_by_name(application_template: Template, values: dict[str, Any], said: str) -> None:
+def test_bad_values_are_refused_by_name(application_template: Template, values: dict[str, Any], message: str) -> None:
     done = application_template(values)
     assert done.returncode != 0
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_two_releases_share_no_name(application: Render) -> None:

@@ -36,14 +36,14 @@ def test_the_pods_get_what_is_asked_for(application: Render, engine: str, role: 
     objects = application({"engine": engine, "compss": {role: POD}})
     kind = {"master": "Job", "worker": "StatefulSet"}[role]
     (spec,) = [o["spec"]["template"]["spec"] for o in objects if o["kind"] == kind and "hook" not in str(o["metadata"])]
-    found = container(spec)
-    environment = {each["name"]: each for each in found["env"]}
+    application_container = container(spec)
+    environment = {each["name"]: each for each in application_container["env"]}
     assert environment["TEXT"]["value"] == "a $$(b) c"
     assert environment["NUMBER"]["value"] == "1000000"
     assert environment["KEY"]["valueFrom"] == POD["env"]["KEY"]
-    assert found["envFrom"] == POD["envFrom"]
+    assert application_container["envFrom"] == POD["envFrom"]
     assert POD["extraVolumes"][0] in spec["volumes"]
-    assert POD["extraVolumeMounts"][0] in found["volumeMounts"]
+    assert POD["extraVolumeMounts"][0] in application_container["volumeMounts"]
     assert spec["initContainers"][0] == POD["initContainers"][0]
     assert spec["runtimeClassName"] == "nvidia"
     assert spec["serviceAccountName"] == "reader"
@@ -74,10 +74,10 @@ def test_a_gpu_is_offered_by_the_pool_whose_pods_have_one_and_by_no_other(applic
     values: dict[str, Any] = {"compss": {"pools": [GPU]}}
     objects = application({**values, "engine": "dask"})
     for name, amount in {"gpu": 2, "worker": 0}.items():
-        found = container(pool(objects, name))
-        assert found["resources"]["limits"].get("nvidia.com/gpu", 0) == amount
-        assert ("--resources=gpu=2" in found["args"]) == bool(amount)
-        assert not amount or {"name": "ONLY", "value": "here"} in found["env"]
+        worker_container = container(pool(objects, name))
+        assert worker_container["resources"]["limits"].get("nvidia.com/gpu", 0) == amount
+        assert ("--resources=gpu=2" in worker_container["args"]) == bool(amount)
+        assert not amount or {"name": "ONLY", "value": "here"} in worker_container["env"]
     text = configuration(application({**values, "engine": "compss"}))["resources.xml"]
     for node in ElementTree.fromstring(text.encode()):  # noqa: S314
         devices = [(p.findtext("Type"), p.findtext("ComputingUnits")) for p in node.findall("Processor")[1:]]
@@ -146,9 +146,9 @@ def test_common_labels_never_break_a_selector(application: Render) -> None:
         selector = item["spec"].get("selector") if item["kind"] == "StatefulSet" else None
         if selector:
             assert selector["matchLabels"].items() <= item["spec"]["template"]["metadata"]["labels"].items()
-    found = [o["spec"]["selector"] for o in objects if o["kind"] == "Service"]
+    selectors = [o["spec"]["selector"] for o in objects if o["kind"] == "Service"]
     labelled = [o["spec"]["template"]["metadata"]["labels"] for o in objects if o["kind"] in ("Job", "StatefulSet")]
-    assert all(any(selector.items() <= labels.items() for labels in labelled) for selector in found)
+    assert all(any(selector.items() <= labels.items() for labels in labelled) for selector in selectors)
 
 
 @pytest.mark.parametrize("name", ["y", "no", "2024", "1e3", "null", "0x10"])
@@ -183,8 +183,8 @@ def test_a_number_that_helm_would_change_is_refused(application_template: Templa
 
 def test_the_largest_numbers_that_stay(application: Render) -> None:
     values = {"engine": "dask", "app": {"params": {"a": 2**53 - 1, "b": str(2**60 + 1), "c": -1, "d": 1e-7}}}
-    found = master(application(values))["args"]
-    assert found[found.index("--a") :] == [
+    arguments = master(application(values))["args"]
+    assert arguments[arguments.index("--a") :] == [
         "--a",
         "9007199254740991",
         "--b",
@@ -277,10 +277,10 @@ def test_values_of_the_public_charts_run_as_they_are(
     assert job["spec"]["template"]["metadata"]["labels"]["node"] == "master"
     sidecar = next(c for c in job["spec"]["template"]["spec"]["initContainers"] if c["name"] == "monitoring")
     assert "compss-monitoring" in sidecar["image"]
-    said = re.findall(r"(?m)^# (\S+) is ignored\.", application_template(values).stdout)
-    assert set(ignored) <= set(said)
+    warnings = re.findall(r"(?m)^# (\S+) is ignored\.", application_template(values).stdout)
+    assert set(ignored) <= set(warnings)
     # Only what was given.
-    assert "nameOverride" not in said
+    assert "nameOverride" not in warnings
 
 
 def test_their_releases_label_is_that_of_the_monitor(application: Render) -> None:

@@ -180,10 +180,10 @@ def test_lists_of_metrics_come_from_the_catalogue(values: Values) -> None:
 def test_chart_flavour_has_the_same_jobs_and_labels(case: str, values: Values, promtool: str, tmp_path: Path) -> None:
     configs = values(case, "prometheus-chart")["scrapeConfigs"]
     jobs = {name: dict(job) for name, job in configs.items() if job.pop("enabled", True)}
-    own = {"sensors", "cameras", "inventory", "router"} if case == "everything" else set()
+    site_jobs = {"sensors", "cameras", "inventory", "router"} if case == "everything" else set()
     # Of `prometheus` the chart keeps its own targets.
     jobs["prometheus"].setdefault("static_configs", [{"targets": ["localhost:9090"]}])
-    assert set(jobs) == {*JOBS} | own
+    assert set(jobs) == {*JOBS} | site_jobs
     # Prometheus expands $ in a replacement; $$ is one.
     cluster = CASES[case].get("continuum_cluster", "cluster").replace("$", "$$")
     for name, job in jobs.items():
@@ -241,10 +241,10 @@ def upstream(helm: str) -> Upstream:
 
     def run(template: str, values: Path) -> str:
         name = UPSTREAM[template][0]
-        found = [*sorted(Path(charts).glob(f"{name}-[0-9]*.tgz")), Path(charts) / name]
-        if not found[0].exists():
+        candidates = [*sorted(Path(charts).glob(f"{name}-[0-9]*.tgz")), Path(charts) / name]
+        if not candidates[0].exists():
             pytest.fail(f"no {name}-<version>.tgz and no folder {name} in CONTINUUM_CHARTS={charts}")
-        command = [helm, "template", "prometheus", str(found[0]), "-n", "monitoring", "-f", str(values)]
+        command = [helm, "template", "prometheus", str(candidates[0]), "-n", "monitoring", "-f", str(values)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -39,8 +39,8 @@ def used(text: str) -> set[str]:
 
 def filled(expression: str, values: Mapping[str, str] | None = None) -> str:
     """The expression with every variable filled."""
-    known = {"__interval": "60s", "__rate_interval": "2m", "__range": "1h", **(values or {})}
-    return USE.sub(lambda match: known.get(match["long"] or match["short"], ".+"), expression)
+    substitutes = {"__interval": "60s", "__rate_interval": "2m", "__range": "1h", **(values or {})}
+    return USE.sub(lambda match: substitutes.get(match["long"] or match["short"], ".+"), expression)
 
 
 def queries(dashboard: Json) -> Iterator[tuple[str, str]]:
@@ -86,9 +86,9 @@ def of_links(dashboard: Json, others: Mapping[str, Json]) -> Iterator[str]:
         if uid not in others:
             yield f"{url} leads to no dashboard"
             continue
-        there = {variable["name"] for variable in others[uid]["templating"]["list"]}
+        variables = {variable["name"] for variable in others[uid]["templating"]["list"]}
         carried = set(re.findall(r"var-(\w+)=", query)) | set(re.findall(r"\$\{(\w+):queryparam\}", query))
-        for name in sorted(carried - there):
+        for name in sorted(carried - variables):
             yield f"{url} sets {name}, which {uid} does not have"
 
 
@@ -166,21 +166,21 @@ def of_tables(dashboard: Json) -> Iterator[str]:
         placed = {name for name in organize["indexByName"] if name.startswith("Value")}
         if placed != given or not set(organize["renameByName"]) <= given:
             yield f"{panel['title']} places the columns {sorted(placed)}, its queries give {sorted(given)}"
-        known = {*organize["indexByName"], *organize["renameByName"].values()} - set(organize["excludeByName"])
+        columns = {*organize["indexByName"], *organize["renameByName"].values()} - set(organize["excludeByName"])
         for override in panel["fieldConfig"]["overrides"]:
-            if override["matcher"]["options"] not in known:
+            if override["matcher"]["options"] not in columns:
                 yield f"{panel['title']} sets up a column {override['matcher']['options']}, which it does not have"
             for name in re.findall(r"__data\.fields\.(\w+)", str(override)):
-                if name not in known:
+                if name not in columns:
                     yield f"{panel['title']} links with {name}, which is none of its columns"
 
 
 def faults(dashboard: Json, others: Mapping[str, Json]) -> list[str]:
-    found = [
+    parts = [
         of_queries(dashboard),
         of_variables(dashboard),
         of_links(dashboard, others),
         of_layout(dashboard),
         of_tables(dashboard),
     ]
-    return [text for part in (*found, of_panels(dashboard)) for text in part]
+    return [text for part in (*parts, of_panels(dashboard)) for text in part]

@@ -99,8 +99,8 @@ def first_target(dashboard: Json) -> Json:
 
 
 def defaults(dashboard: Json, kind: str = "timeseries") -> Json:
-    found: Json = panel_of(dashboard, kind)["fieldConfig"]["defaults"]
-    return found
+    settings: Json = panel_of(dashboard, kind)["fieldConfig"]["defaults"]
+    return settings
 
 
 def rename(value: Json, old: str, new: str) -> None:
@@ -185,10 +185,10 @@ def test_grafanas_types_find(
     files = {name: tmp_path / f"{i}.json" for i, name in enumerate(GRAFANA_DEFECTS)}
     for name, path in files.items():
         path.write_text(json.dumps(seeded(GRAFANA_DEFECTS[name])))
-    found = grafana_faults(list(files.values()))
+    faults_by_path = grafana_faults(list(files.values()))
     for name, path in files.items():
         with subtests.test(name):
-            assert found[str(path)] != []
+            assert faults_by_path[str(path)] != []
 
 
 def test_the_generator_refuses_an_unknown_record() -> None:

@@ -67,12 +67,12 @@ def prometheus() -> Prometheus:
 def values(prometheus: Prometheus) -> dict[str, list[str]]:
     """What Grafana would offer for each variable: the first cluster, and of the others all."""
     records = {"cluster": "cluster:nodes:count", "node": "node:ready:max", "namespace": "namespace:pods:count"}
-    found = {
+    answers = {
         name: prometheus.ask(f"label/{name}/values?" + urllib.parse.urlencode({"match[]": record}))["data"]
         for name, record in records.items()
     }
-    assert all(found.values()), f"no values for a variable: {found}; is the platform installed for some minutes?"
-    return found
+    assert all(answers.values()), f"no values for a variable: {answers}; is the platform installed for some minutes?"
+    return answers
 
 
 def may_be_empty(expression: str) -> str:
@@ -89,8 +89,8 @@ def test_every_query_answers(name: str, prometheus: Prometheus, values: dict[str
         while True:
             now = time.time()
             answer = prometheus.ask("query_range", query=chosen, start=str(now - 600), end=str(now), step="30")
-            found = answer["status"] != "success" or answer["data"]["result"] or may_be_empty(expression)
-            if found or now > FRESH_UNTIL:
+            answered = answer["status"] != "success" or answer["data"]["result"] or may_be_empty(expression)
+            if answered or now > FRESH_UNTIL:
                 break
             time.sleep(5)
         if answer["status"] != "success":

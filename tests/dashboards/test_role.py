@@ -100,10 +100,10 @@ def community() -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = self.path == "/api/dashboards/315/revisions/3/download"
-            self.send_response(200 if found else 404)
+            exists = self.path == "/api/dashboards/315/revisions/3/download"
+            self.send_response(200 if exists else 404)
             self.end_headers()
-            self.wfile.write(json.dumps(COMMUNITY).encode() if found else b'{"message": "not found"}')
+            self.wfile.write(json.dumps(COMMUNITY).encode() if exists else b'{"message": "not found"}')
 
         def log_message(self, *_arguments: object) -> None:
             pass
@@ -182,8 +182,8 @@ def test_defaults_are_those_of_the_documentation(sites: dict[str, Json]) -> None
 
 def test_our_dashboards_are_handed_over_unchanged(sites: dict[str, Json]) -> None:
     items = sites["defaults"]["dashboards"]["dashboards"]["items"].values()
-    found = {(item["folder"], item["file"]): item["content"] for item in items}
-    assert found == {(path.parent.name, path.name): path.read_text() for path in FILES}
+    contents = {(item["folder"], item["file"]): item["content"] for item in items}
+    assert contents == {(path.parent.name, path.name): path.read_text() for path in FILES}
     assert sites["inside"]["dashboards"]["dashboards"]["items"] == {}
 
 
@@ -248,9 +248,9 @@ def upstream() -> Path:
     if not folder:
         pytest.skip("CONTINUUM_CHARTS names no folder with charts: rendering with the upstream chart is left out")
     version = SPECS["grafana_chart_version"]["default"]
-    for found in (Path(folder) / f"grafana-{version}.tgz", Path(folder) / "grafana"):
-        if found.exists():
-            return found
+    for candidate in (Path(folder) / f"grafana-{version}.tgz", Path(folder) / "grafana"):
+        if candidate.exists():
+            return candidate
     return pytest.fail(f"no grafana-{version}.tgz and no folder grafana in CONTINUUM_CHARTS={folder}")
 
 
@@ -265,8 +265,8 @@ def test_upstream_chart_takes_the_values(upstream: Path, sites: dict[str, Json],
     pod = of_kind("Deployment")[0]["spec"]["template"]["spec"]
     mounted = {mount["mountPath"] for container in pod["containers"] for mount in container["volumeMounts"]}
     assert {mount["mountPath"] for mount in values["extraVolumeMounts"]} <= mounted
-    known = {volume["name"] for volume in pod["volumes"]}
-    assert {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]} <= known
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    assert {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]} <= volumes
     assert not of_kind("Secret"), "the password is in a Secret of the role, and the chart makes none"
     assert not of_kind("ClusterRole")
     service = of_kind("Service")[0]["spec"]

@@ -46,11 +46,13 @@ class Stand(BaseHTTPRequestHandler):
     datasource = 200
 
     def do_GET(self) -> None:
-        known = f"Basic {base64.b64encode(f'admin:{self.password}'.encode()).decode()}" == self.headers["Authorization"]
+        authorized = (
+            f"Basic {base64.b64encode(f'admin:{self.password}'.encode()).decode()}" == self.headers["Authorization"]
+        )
         answers: dict[str, tuple[int, Any]] = {
             "/api/health": (200, {"database": "ok"}),
-            "/api/datasources/uid/prometheus/health": (self.datasource if known else 401, {"status": "OK"}),
-            "/api/search": (200 if known else 401, [{"uid": "door"}, {"uid": "gate"}]),
+            "/api/datasources/uid/prometheus/health": (self.datasource if authorized else 401, {"status": "OK"}),
+            "/api/search": (200 if authorized else 401, [{"uid": "door"}, {"uid": "gate"}]),
         }
         status, content = answers[self.path.partition("?")[0]]
         self.send_response(status)

@@ -114,14 +114,14 @@ def by_argocd(site: Path, checkout: Path) -> tuple[list[Chart], list[Json]]:
         if "helm" not in source:
             objects += documents(checkout / source["path"])
             continue
-        own = "path" in source
-        assert not own or source["repoURL"] == REPOSITORY
+        in_checkout = "path" in source
+        assert not in_checkout or source["repoURL"] == REPOSITORY
         charts.append(
             Chart(
                 source["helm"]["releaseName"],
                 spec["destination"]["namespace"],
                 checkout / source["path"]
-                if own
+                if in_checkout
                 else at_hand(source["repoURL"], source["chart"], source["targetRevision"]),
                 source["helm"]["valuesObject"],
             )
@@ -131,22 +131,24 @@ def by_argocd(site: Path, checkout: Path) -> tuple[list[Chart], list[Json]]:
 
 def by_flux(site: Path, checkout: Path) -> tuple[list[Chart], list[Json]]:
     """What Flux makes of the folder; the namespaces are its own."""
-    there = documents(site / "flux")
-    repositories = {each["metadata"]["name"]: each["spec"]["url"] for each in there if each["kind"] == "HelmRepository"}
+    manifests = documents(site / "flux")
+    repositories = {
+        each["metadata"]["name"]: each["spec"]["url"] for each in manifests if each["kind"] == "HelmRepository"
+    }
     charts, objects = [], []
-    for each in there:
+    for each in manifests:
         spec = each.get("spec", {})
         if each["kind"] == "Kustomization":
             objects += documents(checkout / spec["path"])
         elif each["kind"] == "HelmRelease":
             chart = spec["chart"]["spec"]
-            own = chart["sourceRef"]["kind"] == "GitRepository"
+            in_checkout = chart["sourceRef"]["kind"] == "GitRepository"
             charts.append(
                 Chart(
                     spec["releaseName"],
                     spec["targetNamespace"],
                     checkout / chart["chart"]
-                    if own
+                    if in_checkout
                     else at_hand(repositories[chart["sourceRef"]["name"]], chart["chart"], chart["version"]),
                     spec["values"],
                 )

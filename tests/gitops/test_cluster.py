@@ -26,7 +26,7 @@ def test_every_object_is_accepted(site: Path) -> None:
     files = sorted(path for folder in ("argocd", "flux", "manifests") for path in (site / folder).rglob("*.yaml"))
     assert files
     arguments = [argument for path in files for argument in ("-f", str(path))]
-    said = kubectl("apply", "--server-side", "--dry-run=server", "--force-conflicts", *arguments).splitlines()
-    assert [line for line in said if not line.endswith("serverside-applied (server dry run)")] == []
-    assert sum(line.startswith("application.argoproj.io/") for line in said) >= 4
-    assert sum(line.startswith("helmrelease.helm.toolkit.fluxcd.io/") for line in said) == 2
+    lines = kubectl("apply", "--server-side", "--dry-run=server", "--force-conflicts", *arguments).splitlines()
+    assert [line for line in lines if not line.endswith("serverside-applied (server dry run)")] == []
+    assert sum(line.startswith("application.argoproj.io/") for line in lines) >= 4
+    assert sum(line.startswith("helmrelease.helm.toolkit.fluxcd.io/") for line in lines) == 2

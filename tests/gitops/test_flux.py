@@ -117,7 +117,7 @@ def ready(kind: str, *names: str) -> None:
         items = json.loads(kubectl("get", "-n", FLUX, kind, "-o", "json"))["items"]
         states = {
             each["metadata"]["name"]: {
-                found["type"]: found["status"] for found in each.get("status", {}).get("conditions", [])
+                condition["type"]: condition["status"] for condition in each.get("status", {}).get("conditions", [])
             }
             for each in items
         }
@@ -177,17 +177,17 @@ def kind_and_name(objects: Iterable[Json]) -> list[tuple[str, str]]:
 
 def put_there() -> list[tuple[str, str]]:
     """All that Flux made: what its own Helm has released, and what it has applied as it lay there."""
-    found = []
+    objects = []
     for name in ("prometheus", "metrics-server"):
         command = [program("helm"), "get", "manifest", name, "-n", RELEASES[name]]
         manifest = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        found += kind_and_name(each for each in yaml.safe_load_all(manifest) if each)
+        objects += kind_and_name(each for each in yaml.safe_load_all(manifest) if each)
     for name in ("molecule-prometheus", "molecule-grafana-dashboards"):
         kustomization = json.loads(kubectl("get", "-n", FLUX, "kustomization", name, "-o", "json"))
         for entry in kustomization["status"]["inventory"]["entries"]:
-            _, own, _, kind = entry["id"].split("_")
-            found.append((kind, own))
-    return sorted(found)
+            _, object_name, _, kind = entry["id"].split("_")
+            objects.append((kind, object_name))
+    return sorted(objects)
 
 
 @pytest.mark.usefixtures("reconciled")
@@ -223,8 +223,8 @@ def again(kind: str, name: str) -> None:
 @pytest.mark.usefixtures("reconciled")
 def test_drift_is_repaired() -> None:
     def rules() -> str:
-        found = ["get", "-n", "monitoring", "configmap", "prometheus-rules", "-o", "jsonpath={.data}"]
-        return kubectl(*found, "--ignore-not-found")
+        query = ["get", "-n", "monitoring", "configmap", "prometheus-rules", "-o", "jsonpath={.data}"]
+        return kubectl(*query, "--ignore-not-found")
 
     def pushgateway(path: str) -> str:
         return kubectl("get", "-n", "monitoring", "deployment/prometheus-pushgateway", "-o", f"jsonpath={{{path}}}")

@@ -32,9 +32,9 @@ def sites(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def rendered(charts: list[Chart], objects: list[Json], scratch: Path) -> dict[str, Any]:
     result = named(objects)
     for chart in charts:
-        own = chart.objects(scratch)
-        assert not result.keys() & own.keys()
-        result |= own
+        chart_objects = chart.objects(scratch)
+        assert not result.keys() & chart_objects.keys()
+        result |= chart_objects
     return result
 
 

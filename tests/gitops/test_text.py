@@ -45,9 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def release(folder: Path, read: Any) -> Json:
     """The HelmRelease of Prometheus as a reader takes it."""
-    found: Json = read((folder / "flux" / "prometheus.yaml").read_text().split("\n---\n")[-1])
-    assert found["kind"] == "HelmRelease"
-    return found["spec"]["values"]
+    helm_release: Json = read((folder / "flux" / "prometheus.yaml").read_text().split("\n---\n")[-1])
+    assert helm_release["kind"] == "HelmRelease"
+    return helm_release["spec"]["values"]
 
 
 @pytest.mark.parametrize("read", [yaml.safe_load, ruamel.yaml.YAML(typ="safe", pure=True).load], ids=["1.1", "1.2"])

@@ -72,8 +72,8 @@ def one(expression: str, moment: float | None = None) -> float:
 def eventually(expression: str, value: float, seconds: int = 150) -> None:
     """A state of the API reaches its record within a scrape and an evaluation."""
     end = time.time() + seconds
-    while (found := [row[1] for row in query(expression)]) != [value]:
-        assert time.time() < end, f"{expression} is {found}; expected {value}"
+    while (values := [row[1] for row in query(expression)]) != [value]:
+        assert time.time() < end, f"{expression} is {values}; expected {value}"
         time.sleep(5)
 
 
@@ -101,8 +101,10 @@ def working_set(identifier: str) -> int:
 def accounted(identifier: str) -> bool:
     """Whether the kernel counts a cgroup's disk I/O. That of cgroup v1 may do so only where a throttle limit is set."""
     folder = cgroup(identifier, "blkio")
-    found = next(folder / name for name in ("blkio.throttle.io_service_bytes", "io.stat") if (folder / name).exists())
-    return any(int(number) for number in re.findall(r"(?:Write |wbytes=)(\d+)", found.read_text()))
+    counters = next(
+        folder / name for name in ("blkio.throttle.io_service_bytes", "io.stat") if (folder / name).exists()
+    )
+    return any(int(number) for number in re.findall(r"(?:Write |wbytes=)(\d+)", counters.read_text()))
 
 
 def processes(identifier: str) -> list[int]:
@@ -244,16 +246,16 @@ def measure(state: Load) -> None:
     host = processes(exporters[0][0]["id"])[0]
 
     def counters() -> dict[str, float]:
-        found = {
+        readings = {
             "burn": cpu_seconds(burn),
             "sent": printed("send"),
             "received": printed("receive"),
             "written": printed("write"),
         }
-        found |= {f"cgroup {identifier}": cpu_seconds(identifier) for identifier in node_cgroups}
-        found["pod transmit"] = interfaces(sender)["eth0"][1]
-        found["node transmit"] = interfaces(host)["eth0"][1]
-        return found
+        readings |= {f"cgroup {identifier}": cpu_seconds(identifier) for identifier in node_cgroups}
+        readings["pod transmit"] = interfaces(sender)["eth0"][1]
+        readings["node transmit"] = interfaces(host)["eth0"][1]
+        return readings
 
     began, before = time.time(), counters()
     while time.time() < began + WINDOW + 2 * INTERVAL:

@@ -108,11 +108,11 @@ options = st.fixed_dictionaries(
 @st.composite
 def extensions(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Metrics of a site, of which later ones may read earlier ones."""
-    found: list[dict[str, Any]] = []
+    metrics: list[dict[str, Any]] = []
     for name in draw(chosen):
-        expr = draw(vectors).replace("EARLIER", found[-1]["name"] if found else "up")
-        found.append({"name": name, "expr": expr, "meaning": draw(meanings), **draw(options)})
-    return found
+        expr = draw(vectors).replace("EARLIER", metrics[-1]["name"] if metrics else "up")
+        metrics.append({"name": name, "expr": expr, "meaning": draw(meanings), **draw(options)})
+    return metrics
 
 
 def groups(extras: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -125,13 +125,13 @@ def test_valid_extensions(tmp_path: Path) -> None:
     @CASES
     @given(extensions(), st.randoms(use_true_random=False))
     def case(extras: list[dict[str, Any]], chance: random.Random) -> None:
-        found = groups(extras)
-        content = rules_file(found)
+        rule_groups = groups(extras)
+        content = rules_file(rule_groups)
         assert rules_file(groups(extras)) == content
         shuffled = list(extras)
         chance.shuffle(shuffled)
-        assert json.dumps(groups(shuffled)) == json.dumps(found)
-        made = [rule["record"] for group in found for rule in group["rules"]]
+        assert json.dumps(groups(shuffled)) == json.dumps(rule_groups)
+        made = [rule["record"] for group in rule_groups for rule in group["rules"]]
         assert sorted(made) == sorted([*OWN_NAMES, *(item["name"] for item in extras)])
         name = f"{len(files)}.yml"
         (tmp_path / name).write_text(content, encoding="utf-8")

@@ -107,8 +107,8 @@ def test_one_failure_hides_no_other(sites: Path) -> None:
     rows = [
         line.split()[:3] for line in done.stdout.splitlines() if " failed " in line and "apps" not in line.split()[0]
     ]
-    found = {(row[0], row[1]) for row in rows if row[0] in ("garage", "harbour")}
-    assert found == {("garage", "lost"), ("harbour", "lost"), ("harbour", "found")}, done.stdout[-3000:]
+    outcomes = {(row[0], row[1]) for row in rows if row[0] in ("garage", "harbour")}
+    assert outcomes == {("garage", "lost"), ("harbour", "lost"), ("harbour", "found")}, done.stdout[-3000:]
     # The variables of one are not those of another.
     assert "no kubeconfig /nonexistent/harbour" in done.stdout
     assert THERE not in done.stdout

@@ -108,12 +108,12 @@ COMPSS = """\
 
 def bars_of(folder: Path) -> dict[str, list[tuple[float, float]]]:
     """From and to of the bars, by the row that they lie on."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    bars: dict[str, list[tuple[float, float]]] = {}
     for rect in picture(folder).iter(f"{SVG}rect"):
         if rect.find(f"{SVG}title") is not None:
             left = float(rect.get("x", 0))
-            found.setdefault(rect.get("y", ""), []).append((left, left + float(rect.get("width", 0))))
-    return found
+            bars.setdefault(rect.get("y", ""), []).append((left, left + float(rect.get("width", 0))))
+    return bars
 
 
 def test_a_row_for_each_worker_of_compss(tmp_path: Path) -> None:

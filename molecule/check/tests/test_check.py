@@ -23,13 +23,13 @@ def changes(host: Host, arguments: str) -> dict[str, str]:
         f" -i inventories/local -e @molecule/cluster.yml --diff {arguments}"
     )
     assert result.rc == 0, result.stdout
-    found = {}
+    diffs = {}
     for name, text in TASK.findall(result.stdout):
         if re.search(r"^changed: ", text, re.M):
             # Without progress, and without what the modules return, which is more after a run than before.
             text = re.sub(r"^ +\d+ s  .*\n", "", text, flags=re.M)
-            found[name] = re.split(r"^changed: ", text, maxsplit=1, flags=re.M)[0]
-    return found
+            diffs[name] = re.split(r"^changed: ", text, maxsplit=1, flags=re.M)[0]
+    return diffs
 
 
 def releases(host: Host) -> str:

@@ -14,8 +14,8 @@ from pycompss.api.task import task
 def measured(name: str, seconds: float) -> None:
     began = time.perf_counter()
     time.sleep(seconds)
-    own = {"task": name, "worker": os.environ["COMPSS_WORKER_NAME"], "seconds": time.perf_counter() - began}
-    print(json.dumps(own))
+    record = {"task": name, "worker": os.environ["COMPSS_WORKER_NAME"], "seconds": time.perf_counter() - began}
+    print(json.dumps(record))
 
 
 @task()

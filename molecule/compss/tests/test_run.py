@@ -32,18 +32,18 @@ def series(query: str, labels: tuple[str, ...]) -> dict[tuple[str, ...], float]:
     # The applications have ended: their last sample counts.
     parameters = urllib.parse.urlencode({"query": f"last_over_time({query}[1h])"})
     with urllib.request.urlopen(f"{PROMETHEUS}/api/v1/query?{parameters}", timeout=10) as answer:
-        found = json.load(answer)["data"]["result"]
-    return {tuple(each["metric"][label] for label in labels): float(each["value"][1]) for each in found}
+        result = json.load(answer)["data"]["result"]
+    return {tuple(each["metric"][label] for label in labels): float(each["value"][1]) for each in result}
 
 
 def eventually(query: str, labels: tuple[str, ...], total: float) -> dict[tuple[str, ...], float]:
     """The series, once Prometheus has scraped as much as there is to be."""
     for _ in range(30):
-        found = series(query, labels)
-        if sum(found.values()) >= total:
+        values = series(query, labels)
+        if sum(values.values()) >= total:
             break
         time.sleep(2)
-    return found
+    return values
 
 
 @pytest.fixture(scope="module")
@@ -64,20 +64,20 @@ def trace(timeline: ModuleType, application: str) -> dict[tuple[str, str], list[
     )
     _, bars = timeline.read(prv)
     tasks, rows = timeline.names(pcf), timeline.rows(row)
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    durations: dict[tuple[str, str], list[float]] = defaultdict(list)
     for place, spans in bars.items():
         for start, stop, value in spans:
-            found[tasks[value], rows[place]].append((stop - start) / 1e9)
-    return found
+            durations[tasks[value], rows[place]].append((stop - start) / 1e9)
+    return durations
 
 
 def own_clocks() -> dict[tuple[str, str], list[float]]:
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    clocks: dict[tuple[str, str], list[float]] = defaultdict(list)
     for path in (results("clocks") / "jobs").glob("*.out"):
         for line in path.read_text().splitlines():
-            own: dict[str, Any] = json.loads(line)
-            found[own["task"], own["worker"]].append(own["seconds"])
-    return found
+            record: dict[str, Any] = json.loads(line)
+            clocks[record["task"], record["worker"]].append(record["seconds"])
+    return clocks
 
 
 @pytest.mark.parametrize("application", TASKS)
@@ -123,11 +123,13 @@ def test_prometheus_holds_exactly_the_tasks_that_ran(timeline: ModuleType, appli
 
 
 def test_durations_are_those_of_the_tasks_own_clocks(timeline: ModuleType) -> None:
-    own = {key: sum(durations) for key, durations in own_clocks().items()}
-    assert len(own) == 4  # each task on each worker
-    told = eventually('compss_task_duration_seconds_sum{application="clocks"}', ("task", "worker"), sum(own.values()))
+    clocks = {key: sum(durations) for key, durations in own_clocks().items()}
+    assert len(clocks) == 4  # each task on each worker
+    told = eventually(
+        'compss_task_duration_seconds_sum{application="clocks"}', ("task", "worker"), sum(clocks.values())
+    )
     # What a task waits for its worker's processor after its own clock has stopped is part of what is told.
-    assert told == pytest.approx(own, rel=0.05, abs=0.5)
+    assert told == pytest.approx(clocks, rel=0.05, abs=0.5)
     traced = {key: sum(durations) for key, durations in trace(timeline, "clocks").items()}
     assert told == pytest.approx(traced, rel=0.001)
 

@@ -67,7 +67,7 @@ class Answers:
         self.steps = list(steps)
         self.workers = workers or []
         self.seconds = 0.0
-        self.said: list[str] = []
+        self.reports: list[str] = []
 
     def jobs(self, selector: str) -> list[dict[str, Any]]:
         assert "instance=app" in selector
@@ -88,48 +88,48 @@ class Answers:
             del self.steps[0]
 
     def follow(self, timeout: float = 100, patience: float = 60) -> dict[str, Any]:
-        return follow(self, "app", 15000, timeout, patience, self.said.append, lambda: self.seconds, self.sleep)
+        return follow(self, "app", 15000, timeout, patience, self.reports.append, lambda: self.seconds, self.sleep)
 
 
 def test_followed_to_a_good_end() -> None:
     cluster = Answers((job(), [master(RUNNING)]), (job(), [master(RUNNING)]), (job("Complete"), [ended(0)]))
-    found = cluster.follow()
-    assert (found["state"], found["status"], found["seconds"], found["attempts"]) == ("succeeded", 0, 4.0, 1)
-    assert (found["pod"], found["node"], found["tasks"]) == ("app-1-0", "edge-1", TOTALS)
-    assert found["log"] == ["the last 20 lines of app-1-0"]
+    outcome = cluster.follow()
+    assert (outcome["state"], outcome["status"], outcome["seconds"], outcome["attempts"]) == ("succeeded", 0, 4.0, 1)
+    assert (outcome["pod"], outcome["node"], outcome["tasks"]) == ("app-1-0", "edge-1", TOTALS)
+    assert outcome["log"] == ["the last 20 lines of app-1-0"]
     # Once, though it was looked at twice.
-    assert cluster.said == ["2 of 4 tasks done, 1 workers"]
+    assert cluster.reports == ["2 of 4 tasks done, 1 workers"]
 
 
 @pytest.mark.parametrize(("code", "condition"), [(2, ""), (1, "Failed"), (137, "FailureTarget")])
 def test_followed_to_a_bad_end(code: int, condition: str) -> None:
-    found = Answers((job(condition), [ended(code)])).follow()
-    assert (found["state"], found["status"]) == ("failed", code)
+    outcome = Answers((job(condition), [ended(code)])).follow()
+    assert (outcome["state"], outcome["status"]) == ("failed", code)
 
 
 def test_the_next_master_is_waited_for() -> None:
     cluster = Answers((job(), [ended(1)]), (job("Complete"), [ended(1), ended(0, 1)]))
-    found = cluster.follow()
-    assert (found["state"], found["attempts"], found["pod"]) == ("succeeded", 2, "app-1-1")
-    assert cluster.said == ["app-1-0 ended with status 1; the Job starts another one"]
+    outcome = cluster.follow()
+    assert (outcome["state"], outcome["attempts"], outcome["pod"]) == ("succeeded", 2, "app-1-1")
+    assert cluster.reports == ["app-1-0 ended with status 1; the Job starts another one"]
 
 
 def test_a_job_whose_pod_somebody_removed_has_ended_all_the_same() -> None:
-    found = Answers((job("Complete"), [])).follow()
-    assert (found["state"], found["seconds"], found["pod"]) == ("succeeded", 30.0, "")
+    outcome = Answers((job("Complete"), [])).follow()
+    assert (outcome["state"], outcome["seconds"], outcome["pod"]) == ("succeeded", 30.0, "")
 
 
 def test_masters_of_an_earlier_run_do_not_count() -> None:
-    found = Answers((job(name="app-2"), [ended(0)])).follow(timeout=0)
-    assert (found["state"], found["attempts"]) == ("running", 0)
+    outcome = Answers((job(name="app-2"), [ended(0)])).follow(timeout=0)
+    assert (outcome["state"], outcome["attempts"]) == ("running", 0)
 
 
 def test_a_worker_without_a_place_is_told_once() -> None:
     cluster = Answers((job(), [master(RUNNING)]), (job(), [ended(0)]), workers=[PENDING])
     cluster.workers.append({"metadata": {"name": "app-1-worker-0"}, "spec": {"nodeName": "edge-1"}})
     assert cluster.follow(patience=0)["waiting"] == {"app-1-worker-2": "didn't match anti-affinity"}
-    assert cluster.said[0] == "app-1-worker-2 waits: didn't match anti-affinity"
-    assert sum("worker-2" in line for line in cluster.said) == 1
+    assert cluster.reports[0] == "app-1-worker-2 waits: didn't match anti-affinity"
+    assert sum("worker-2" in line for line in cluster.reports) == 1
 
 
 def test_no_worker_with_a_place_is_an_error_after_a_while() -> None:
@@ -155,8 +155,8 @@ def test_an_image_that_cannot_be_pulled_is_an_error_after_a_while() -> None:
 
 def test_the_time_is_up() -> None:
     cluster = Answers((job(), [master(RUNNING)]))
-    found = cluster.follow(timeout=3)
-    assert (found["state"], cluster.seconds) == ("running", 3)
+    outcome = cluster.follow(timeout=3)
+    assert (outcome["state"], cluster.seconds) == ("running", 3)
 
 
 def test_a_job_that_failed_without_an_end_of_its_master_says_why() -> None:

@@ -105,9 +105,9 @@ def test_the_archive_is_the_same_tree(tmp_path: Path) -> None:
     assert (tmp_path / "one.tgz").read_bytes() == (tmp_path / "two.tgz").read_bytes()
     with tarfile.open(tmp_path / "one.tgz") as packed:
         packed.extractall(tmp_path / "there", filter="data")
-    there = application_folder.read(tmp_path / "there")
-    assert there.paths == folder.paths
-    assert there.digest() == folder.digest()
+    unpacked = application_folder.read(tmp_path / "there")
+    assert unpacked.paths == folder.paths
+    assert unpacked.digest() == folder.digest()
 
 
 def test_the_digest_follows_names_modes_and_content(tmp_path: Path) -> None:

@@ -30,11 +30,11 @@ class Fake:
     """What the API answers, look by look; the last answer stays."""
 
     def __init__(self, jobs: list[dict[str, Any]], *looks: list[dict[str, Any]]) -> None:
-        self.found, self.looks, self.time = jobs, list(looks), 0.0
+        self.runs, self.looks, self.time = jobs, list(looks), 0.0
 
     def jobs(self, selector: str) -> list[dict[str, Any]]:
         assert "component=master" in selector
-        return self.found
+        return self.runs
 
     def pods(self, selector: str) -> list[dict[str, Any]]:
         assert "component=master" in selector

@@ -83,8 +83,8 @@ def test_a_chart_is_found_by_name_and_version(folder: Path, tmp_path: Path) -> N
     chart = tmp_path / "somewhere" / "else"
     chart.mkdir(parents=True)
     (chart / "Chart.yaml").write_text("name: edge-monitoring\nversion: 0.1.0\n")
-    found = bundle.chart_in(folder, Spec("prometheus", "monitoring", str(chart)))
-    assert found == str(folder / "charts" / "edge-monitoring-0.1.0.tgz")
+    archive = bundle.chart_in(folder, Spec("prometheus", "monitoring", str(chart)))
+    assert archive == str(folder / "charts" / "edge-monitoring-0.1.0.tgz")
     upstream = Spec("m", "kube-system", "metrics-server", "https://charts.example", "v3.13.1")
     with pytest.raises(bundle.BundleError, match=r"no chart metrics-server-3\.13\.1\.tgz.*it has edge-monitoring"):
         bundle.chart_in(folder, upstream)

@@ -237,17 +237,17 @@ def test_multi_line_expressions_are_blocks() -> None:
 
 
 def test_information() -> None:
-    known = information(CATALOGUE)
-    by_name = {metric["name"]: metric for metric in known["metrics"]}
+    facts = information(CATALOGUE)
+    by_name = {metric["name"]: metric for metric in facts["metrics"]}
     assert len(by_name) == len(METRICS)
     pod = by_name["pod:network_receive_bytes:rate"]
     assert pod["level"] == "pod"
     assert pod["reads"] == ["process:network_receive_bytes:rate"]
     assert sorted(pod["exporters"]) == ["cadvisor", "kube-state-metrics"]
-    assert known["series"] == CATALOGUE.series()
+    assert facts["series"] == CATALOGUE.series()
     # The optional hardware is what may be absent for want of hardware, and is told as such.
-    assert all(m["absent"] for m in known["metrics"] if {"dcgm", "scaphandre"} & set(m["exporters"]))
-    assert all(m["absent"] for m in known["metrics"] if {"compss", "blackbox", "applications"} & set(m["exporters"]))
+    assert all(m["absent"] for m in facts["metrics"] if {"dcgm", "scaphandre"} & set(m["exporters"]))
+    assert all(m["absent"] for m in facts["metrics"] if {"compss", "blackbox", "applications"} & set(m["exporters"]))
 
 
 @pytest.mark.parametrize(("text", "length"), [("30s", 30), ("2m", 120), ("1h30m", 5400), ("1d", 86400)])

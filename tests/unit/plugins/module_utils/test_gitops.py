@@ -43,7 +43,7 @@ def chart(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def own(chart: Path) -> gitops.Entry:
+def local_entry(chart: Path) -> gitops.Entry:
     return gitops.Entry(
         name="prometheus",
         namespace="monitoring",
@@ -88,8 +88,8 @@ def test_a_chart_of_an_oci_registry_is_named_in_the_way_of_each() -> None:
     assert (source["spec"]["url"], source["spec"]["type"]) == ("oci://registry.example/charts", "oci")
 
 
-def test_an_own_chart_goes_along_and_what_is_apart_is_a_manifest(own: gitops.Entry) -> None:
-    files = gitops.render([own], SETTINGS, lambda _: [SERVER, RULES])
+def test_an_own_chart_goes_along_and_what_is_apart_is_a_manifest(local_entry: gitops.Entry) -> None:
+    files = gitops.render([local_entry], SETTINGS, lambda _: [SERVER, RULES])
     assert files["charts/edge-monitoring/templates/all.yaml"] == b"{}\n"
     assert documents(files["manifests/prometheus/configmap-prometheus-rules.yaml"]) == [RULES]
     kustomization, release = documents(files["flux/prometheus.yaml"])
@@ -107,24 +107,24 @@ def test_an_own_chart_goes_along_and_what_is_apart_is_a_manifest(own: gitops.Ent
     assert waves == ["0", "1"]
 
 
-def test_an_archive_goes_along_unpacked(own: gitops.Entry, chart: Path, tmp_path: Path) -> None:
+def test_an_archive_goes_along_unpacked(local_entry: gitops.Entry, chart: Path, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "chart.tgz", "w:gz") as archive:
         archive.add(chart, "edge-monitoring")
-    packed = gitops.render([replace(own, chart=str(tmp_path / "chart.tgz"))], SETTINGS, lambda _: [RULES])
-    assert packed == gitops.render([own], SETTINGS, lambda _: [RULES])
+    packed = gitops.render([replace(local_entry, chart=str(tmp_path / "chart.tgz"))], SETTINGS, lambda _: [RULES])
+    assert packed == gitops.render([local_entry], SETTINGS, lambda _: [RULES])
 
 
-def test_what_is_plain_has_no_release(own: gitops.Entry) -> None:
-    entry = replace(own, plain=True, apart_objects=())
+def test_what_is_plain_has_no_release(local_entry: gitops.Entry) -> None:
+    entry = replace(local_entry, plain=True, apart_objects=())
     files = gitops.render([entry], SETTINGS, lambda _: [SERVER, RULES])
     assert [each["kind"] for each in documents(files["flux/prometheus.yaml"])] == ["Kustomization"]
     assert [each["spec"]["source"].get("helm") for each in documents(files["argocd/prometheus.yaml"])] == [None]
     assert not any(path.startswith("charts/") for path in files)
 
 
-def test_definitions_come_first(own: gitops.Entry) -> None:
+def test_definitions_come_first(local_entry: gitops.Entry) -> None:
     definitions = replace(PUBLISHED, name="prometheus-crds", namespace="monitoring")
-    files = gitops.render([definitions, replace(own, after=("prometheus-crds",))], SETTINGS, lambda _: [RULES])
+    files = gitops.render([definitions, replace(local_entry, after=("prometheus-crds",))], SETTINGS, lambda _: [RULES])
     first, manifests, last = (
         int(each["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"])
         for name in ("prometheus-crds", "prometheus")
@@ -134,8 +134,10 @@ def test_definitions_come_first(own: gitops.Entry) -> None:
     assert documents(files["flux/prometheus.yaml"])[1]["spec"]["dependsOn"] == [{"name": "prometheus-crds"}]
 
 
-def test_namespaces_are_made_but_never_pruned(own: gitops.Entry) -> None:
-    [namespace] = documents(gitops.render([own, PUBLISHED], SETTINGS, lambda _: [RULES])["flux/namespaces.yaml"])
+def test_namespaces_are_made_but_never_pruned(local_entry: gitops.Entry) -> None:
+    [namespace] = documents(
+        gitops.render([local_entry, PUBLISHED], SETTINGS, lambda _: [RULES])["flux/namespaces.yaml"]
+    )
     assert namespace["metadata"]["name"] == "monitoring"
     assert namespace["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
 
@@ -174,15 +176,15 @@ def test_argocd_needs_to_know_the_repository() -> None:
     assert gitops.render([PUBLISHED], replace(SETTINGS, repo_url="", tools=("flux",)), nothing)
 
 
-def test_secret_objects_are_refused(own: gitops.Entry) -> None:
+def test_secret_objects_are_refused(local_entry: gitops.Entry) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
     with pytest.raises(gitops.GitOpsError, match="Secret"):
-        gitops.render([replace(own, plain=True, apart_objects=())], SETTINGS, lambda _: [secret])
+        gitops.render([replace(local_entry, plain=True, apart_objects=())], SETTINGS, lambda _: [secret])
 
 
-def test_an_object_that_is_not_there_cannot_be_kept_apart(own: gitops.Entry) -> None:
+def test_an_object_that_is_not_there_cannot_be_kept_apart(local_entry: gitops.Entry) -> None:
     with pytest.raises(gitops.GitOpsError, match="makes no ConfigMap prometheus-rules"):
-        gitops.render([own], SETTINGS, lambda _: [SERVER])
+        gitops.render([local_entry], SETTINGS, lambda _: [SERVER])
 
 
 def test_a_folder_holds_its_files_and_no_others(tmp_path: Path) -> None:
@@ -201,9 +203,9 @@ def test_a_folder_holds_its_files_and_no_others(tmp_path: Path) -> None:
     assert tmp_path.exists()
 
 
-def test_an_application_ends_by_itself(own: gitops.Entry) -> None:
+def test_an_application_ends_by_itself(local_entry: gitops.Entry) -> None:
     """Nobody waits for it, tests it, rolls it back or brings workers back that it has sent away."""
-    entry = replace(own, name="matmul", apart_objects=(), values={"app": {"source": {"files": {}}}}, ends=True)
+    entry = replace(local_entry, name="matmul", apart_objects=(), values={"app": {"source": {"files": {}}}}, ends=True)
     files = gitops.render([entry], SETTINGS, nothing)
     (release,) = documents(files["flux/matmul.yaml"])
     for step in ("install", "upgrade"):
@@ -217,7 +219,7 @@ def test_an_application_ends_by_itself(own: gitops.Entry) -> None:
     assert "RespectIgnoreDifferences=true" in application["spec"]["syncPolicy"]["syncOptions"]
 
 
-def test_a_folder_that_somebody_has_to_hand_over_is_refused(own: gitops.Entry) -> None:
-    entry = replace(own, values={"app": {"source": {"archive": "0" * 64}}}, ends=True)
+def test_a_folder_that_somebody_has_to_hand_over_is_refused(local_entry: gitops.Entry) -> None:
+    entry = replace(local_entry, values={"app": {"source": {"archive": "0" * 64}}}, ends=True)
     with pytest.raises(gitops.GitOpsError, match="nobody hands it over here"):
         gitops.render([entry], SETTINGS, nothing)

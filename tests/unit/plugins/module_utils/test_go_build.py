@@ -27,16 +27,16 @@ def module(tmp_path: Path) -> Path:
     return source
 
 
-def builder(module: Path, tmp_path: Path, said: list[str] | None = None) -> Builder:
-    return Builder(tmp_path / "bin", module, GO, (said if said is not None else []).append)
+def builder(module: Path, tmp_path: Path, reports: list[str] | None = None) -> Builder:
+    return Builder(tmp_path / "bin", module, GO, (reports if reports is not None else []).append)
 
 
 def test_program_is_built_once(module: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    build = builder(module, tmp_path, said)
+    reports: list[str] = []
+    build = builder(module, tmp_path, reports)
     assert build.build([HELLO]) == ["hello"]
     assert subprocess.run([tmp_path / "bin" / "hello"], capture_output=True, text=True, check=True).stderr == "1\n"
-    assert "hello: built in" in said[-1]
+    assert "hello: built in" in reports[-1]
     assert build.build([HELLO]) == []
 
 

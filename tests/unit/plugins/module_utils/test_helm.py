@@ -201,7 +201,7 @@ def test_text_is_shown_by_its_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("stderr", "expected"),
     [
         ("Error: Kubernetes cluster unreachable: Get \"https://x\": dial tcp: connect: connection refused", "API does not answer"),
         ("Error: query: secrets is forbidden: User \"x\" cannot list", "refuses this account"),
@@ -216,8 +216,8 @@ def test_text_is_shown_by_its_lines() -> None:
         ("Error: UPGRADE FAILED: something of its own", "helm failed: something of its own"),
     ],
 )  # fmt: skip
-def test_errors_say_what_to_do(said: str, expected: str) -> None:
-    text = str(release.explain(HelmError(f"level=WARN msg=noise\n{said}"), SPEC, Helm()))
+def test_errors_say_what_to_do(stderr: str, expected: str) -> None:
+    text = str(release.explain(HelmError(f"level=WARN msg=noise\n{stderr}"), SPEC, Helm()))
     assert expected in text
     assert "noise" not in text
     assert "\n" not in text

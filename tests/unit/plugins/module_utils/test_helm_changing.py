@@ -56,8 +56,8 @@ def history(*states: str) -> list[dict[str, Any]]:
 
 def test_an_interrupted_upgrade_is_set_back_to_the_last_good_revision() -> None:
     program = Answers(history=history("superseded", "deployed", "failed", "pending-upgrade"))
-    said = helm.recover(program, SPEC, release("pending-upgrade", 4))
-    assert said == "Release demo was left pending-upgrade by an interrupted run; it was set back to revision 2."
+    message = helm.recover(program, SPEC, release("pending-upgrade", 4))
+    assert message == "Release demo was left pending-upgrade by an interrupted run; it was set back to revision 2."
     assert program.calls[1] == ["rollback", "demo", "2", "--namespace", "place", "--timeout", "90s"]
 
 
@@ -71,8 +71,8 @@ def test_an_interrupted_upgrade_is_set_back_to_the_last_good_revision() -> None:
 )
 def test_what_never_ran_or_was_on_its_way_out_is_removed(status: str, states: list[str]) -> None:
     program = Answers(history=history(*states))
-    said = helm.recover(program, SPEC, release(status))
-    assert said == f"Release demo was left {status} by an interrupted run; what there was of it was removed."
+    message = helm.recover(program, SPEC, release(status))
+    assert message == f"Release demo was left {status} by an interrupted run; what there was of it was removed."
     assert program.words == ["history", "uninstall"]
 
 

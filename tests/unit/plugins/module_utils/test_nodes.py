@@ -42,8 +42,8 @@ def merged(target: Any, change: Any) -> Any:
     return result
 
 
-def after(found: Object, labels: dict[str, Any] | None = None, taints: list[str] | None = None) -> Object:
-    return merged(found, patch(found, Marks.of(labels or {}, taints or [])))
+def after(before: Object, labels: dict[str, Any] | None = None, taints: list[str] | None = None) -> Object:
+    return merged(before, patch(before, Marks.of(labels or {}, taints or [])))
 
 
 def test_labels_and_taints_are_given_once() -> None:
@@ -63,8 +63,8 @@ def test_what_is_no_longer_wanted_goes() -> None:
 def test_what_somebody_else_gave_stays() -> None:
     """What the node had of itself was never given: neither its wish nor the end of that wish takes it away."""
     pressure = {"key": "node.kubernetes.io/disk-pressure", "effect": "NoSchedule", "timeAdded": "2026-11-21T00:00:00Z"}
-    found = node({"zone": "garage"}, [pressure])
-    wished = after(found, {"zone": "garage"}, [TAINT])
+    start = node({"zone": "garage"}, [pressure])
+    wished = after(start, {"zone": "garage"}, [TAINT])
     assert pressure in wished["spec"]["taints"]
     left = after(wished)
     assert left["spec"]["taints"] == [pressure]
@@ -112,27 +112,27 @@ TAINTS = st.lists(
 def test_any_wish_is_met_and_leaves_nothing_behind(
     own_labels: dict[str, str], own_taints: list[str], wishes: list[tuple[dict[str, str], list[str]]]
 ) -> None:
-    own = Marks.of(own_labels, own_taints)
-    start = node(own_labels, [{"key": t.key, "effect": t.effect, "value": t.value} for t in own.taints.values()])
-    found = copy.deepcopy(start)
+    own_marks = Marks.of(own_labels, own_taints)
+    start = node(own_labels, [{"key": t.key, "effect": t.effect, "value": t.value} for t in own_marks.taints.values()])
+    current = copy.deepcopy(start)
     for labels, taints in wishes:
         wish = Marks.of(labels, taints)
-        found = merged(found, patch(found, wish))
-        assert wish.labels.items() <= present(found).labels.items()
-        assert wish.taints.items() <= present(found).taints.items()
-        assert patch(found, wish) == {}
-    assert present(after(found)) == own
+        current = merged(current, patch(current, wish))
+        assert wish.labels.items() <= present(current).labels.items()
+        assert wish.taints.items() <= present(current).taints.items()
+        assert patch(current, wish) == {}
+    assert present(after(current)) == own_marks
 
 
 class Fake:
     """Keeps what would be sent."""
 
-    def __init__(self, *found: Object) -> None:
-        self.found = found
+    def __init__(self, *objects: Object) -> None:
+        self.objects = objects
         self.sent: list[tuple[str, Object, bool]] = []
 
     def nodes(self) -> list[Object]:
-        return list(self.found)
+        return list(self.objects)
 
     def patch(self, name: str, body: Object, *, dry_run: bool) -> None:
         self.sent.append((name, body, dry_run))

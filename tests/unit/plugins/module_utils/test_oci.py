@@ -86,8 +86,8 @@ def test_only_the_architectures_that_are_asked_for(registry: Served, layout: oci
 
 def test_under_its_digest_an_image_stays_whole(registry: Served, layout: oci.Layout) -> None:
     digest = next(name for name, (_, kind) in registry.content.items() if kind == INDEX and name != "v1")
-    found = oci.pull(registry, "a", digest, ["amd64"], layout)
-    assert found["digest"] == digest
+    descriptor = oci.pull(registry, "a", digest, ["amd64"], layout)
+    assert descriptor["digest"] == digest
 
 
 def test_an_architecture_that_is_not_there_is_named(registry: Served, layout: oci.Layout) -> None:
@@ -107,9 +107,9 @@ def test_a_layout_has_what_its_images_need_and_no_more(registry: Served, layout:
 
 
 def test_what_is_referred_to_comes_first(registry: Served, layout: oci.Layout) -> None:
-    found = oci.pull(registry, "a", "v1", ["amd64", "arm64"], layout)
-    order = [digest for digest, _ in layout.walk(found)]
-    assert order[-1] == found["digest"]
+    descriptor = oci.pull(registry, "a", "v1", ["amd64", "arm64"], layout)
+    order = [digest for digest, _ in layout.walk(descriptor)]
+    assert order[-1] == descriptor["digest"]
     for digest in order:
         content = layout.blob(digest).read_text()
         assert all(other not in content for other in order[order.index(digest) + 1 :])
@@ -131,9 +131,9 @@ def test_an_index_inside_an_index(registry: Served, layout: oci.Layout) -> None:
     ).encode()
     registry.content |= {"outer": (outer, INDEX), oci.digest_of(outer): (outer, INDEX)}
     for reference in ("outer", oci.digest_of(outer)):
-        found = oci.pull(registry, "a", reference, ["arm64"], layout)
-        layout.write({"a": found})
-        assert all(layout.blob(digest).is_file() for digest, _part in layout.walk(found))
+        descriptor = oci.pull(registry, "a", reference, ["arm64"], layout)
+        layout.write({"a": descriptor})
+        assert all(layout.blob(digest).is_file() for digest, _part in layout.walk(descriptor))
     with pytest.raises(oci.OciError, match="Expected s390x"):
         oci.pull(registry, "a", "outer", ["s390x"], layout)
 
@@ -157,7 +157,7 @@ def test_layers_that_no_registry_hands_on_stay_where_they_are(registry: Served, 
     content = json.dumps(index).encode()
     digest = oci.digest_of(content)
     registry.content |= {digest: (content, INDEX), oci.digest_of(windows): (windows, MANIFEST)}
-    found = oci.pull(registry, "a", digest, ["amd64"], layout)
-    layout.write({"a": found})
-    assert "sha256:" + "f" * 64 not in [each for each, _part in layout.walk(found)]
+    descriptor = oci.pull(registry, "a", digest, ["amd64"], layout)
+    layout.write({"a": descriptor})
+    assert "sha256:" + "f" * 64 not in [each for each, _part in layout.walk(descriptor)]
     assert layout.read(oci.digest_of(windows)) == manifest

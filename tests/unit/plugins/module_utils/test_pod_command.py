@@ -56,9 +56,9 @@ def test_all_of_the_output_arrives(monkeypatch: pytest.MonkeyPatch, size: int, c
 
 def test_a_status_is_told_with_what_was_complained_of(monkeypatch: pytest.MonkeyPatch) -> None:
     connection = answering(monkeypatch, [(STDOUT, b"half"), (STDERR, b"no space left"), FAILURE])
-    found = pod_command._output(connection, "tar in a pod")
+    output = pod_command._output(connection, "tar in a pod")
     with pytest.raises(pod_command.PodCommandError, match="tar in a pod failed: exit status 1: no space left"):
-        list(found)
+        list(output)
 
 
 def test_a_connection_that_breaks_off_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,9 +55,9 @@ PODMAN = ["run/containers/auth.json", ".config/containers/auth.json"]
 @pytest.mark.parametrize("place", [*PODMAN, ".docker/config.json"])
 def test_where_logins_are_kept(home: Path, place: str) -> None:
     write(home / place, {"auths": {"registry.example": entry("one")}})
-    found = registry_login.find("registry.example", "a/b")
-    assert found == registry_login.Login("one", "secret of one")
-    assert "secret" not in repr(found)
+    login = registry_login.find("registry.example", "a/b")
+    assert login == registry_login.Login("one", "secret of one")
+    assert "secret" not in repr(login)
 
 
 def test_a_file_that_the_environment_names(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,8 +78,8 @@ def test_the_longest_part_of_a_registry_wins(home: Path) -> None:
         "registry.example/team/x": entry("x"),
     }
     write(home / PODMAN[1], {"auths": auths})
-    found = [registry_login.find("registry.example", name) for name in ("team/x", "team/y/z", "other")]
-    assert [each.user if each else "" for each in found] == ["x", "team", "all"]
+    logins = [registry_login.find("registry.example", name) for name in ("team/x", "team/y/z", "other")]
+    assert [each.user if each else "" for each in logins] == ["x", "team", "all"]
 
 
 def test_docker_hub_has_another_name(home: Path) -> None:
@@ -143,10 +143,10 @@ def server() -> Iterator[ThreadingHTTPServer]:
                     401, WWW_Authenticate=f'Bearer realm="http://{host}/token",service="s",scope="repository:a:pull"'
                 )
 
-    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=found.serve_forever, daemon=True).start()
-    yield found
-    found.shutdown()
+    http_server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=http_server.serve_forever, daemon=True).start()
+    yield http_server
+    http_server.shutdown()
 
 
 def test_a_registry_gets_the_login_and_says_when_it_is_wrong(home: Path, server: ThreadingHTTPServer) -> None:

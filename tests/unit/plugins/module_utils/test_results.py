@@ -51,10 +51,10 @@ class Volume:
         self.starts = True
 
     def pod(self, name: str) -> dict[str, Any]:
-        found = self.pods.get(name, {})
-        answer = copy.deepcopy(found)
-        if found and self.starts:
-            found["status"] = {"phase": "Running"}
+        stored = self.pods.get(name, {})
+        answer = copy.deepcopy(stored)
+        if stored and self.starts:
+            stored["status"] = {"phase": "Running"}
         return answer
 
     def create_pod(self, definition: dict[str, Any]) -> None:
@@ -114,13 +114,13 @@ def test_results_of_an_earlier_cluster_move_aside(volume: Volume, tmp_path: Path
     later["status"]["startTime"] = "2026-11-21T17:00:00Z"
     volume.run(STARTED + 3605, text="second")
     assert bring(volume, tmp_path / "here", later)["fetched"] is True
-    found = {
+    outputs = {
         path.name: (path / "jobs" / "job1_NEW.out").read_text()
         for path in (tmp_path / "here").iterdir()
         if path.is_dir()
     }
-    assert sorted(found.values()) == ["first", "second"]
-    assert found["app.py_01"] == "second"
+    assert sorted(outputs.values()) == ["first", "second"]
+    assert outputs["app.py_01"] == "second"
 
 
 def test_an_earlier_run_is_not_taken_for_this_one(volume: Volume, tmp_path: Path) -> None:

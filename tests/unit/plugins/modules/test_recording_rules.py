@@ -70,16 +70,16 @@ def test_formats(run: Any) -> None:
 
 
 def test_a_metric_of_the_site_s_own(run: Any) -> None:
-    own = {
+    metric = {
         "name": "namespace:camera_frames:rate",
         "meaning": "Frames per second.",
         "expr": "sum by ($cluster, namespace) (rate(camera_frames_total[$window]))",
         "unit": "operations/s",
     }
-    result = run(recording_rules, extra_metrics=[own], names=[own["name"]])
-    assert result["records"] == [own["name"]]
+    result = run(recording_rules, extra_metrics=[metric], names=[metric["name"]])
+    assert result["records"] == [metric["name"]]
     assert result["series"][""] == ["camera_frames_total"]
-    told = run(recording_rules_info, extra_metrics=[own], names=[own["name"]])
+    told = run(recording_rules_info, extra_metrics=[metric], names=[metric["name"]])
     assert told["metrics"][0]["expr"] == "sum by (cluster, namespace) (rate(camera_frames_total[2m]))"
 
 
