@@ -321,7 +321,7 @@ def lean(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
         component: [bytes_ / MIB for name, bytes_ in pods.items() if name.startswith(prefix)]
         for component, prefix in MONITORING.items()
     }
-    if absent := [component for component, found in memory.items() if not found]:
+    if absent := [component for component, sizes in memory.items() if not sizes]:
         sys.exit(f"bench: error: no pods of {', '.join(absent)}; found {', '.join(pods)}")
     # A record may have the label of the job that it is about; it comes from none.
     jobs = {
@@ -330,7 +330,7 @@ def lean(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
         for each in cluster.query(query)
     }
     groups = {"control plane": "control-plane", **{node: f"{node}/system.slice" for node in cluster.nodes()}}
-    own = {what: cluster.working_set(group) / MIB for what, group in groups.items()}
+    processes = {what: cluster.working_set(group) / MIB for what, group in groups.items()}
     api = "kubectl get --raw /api/v1/nodes/<node>/proxy/stats/summary"
     count = 'count({__name__!=""})'
     return [
@@ -356,14 +356,14 @@ def lean(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
             "MiB",
             goal=220,
             command=api,
-            note=", ".join(f"{len(found)} {component} {sum(found):.1f}" for component, found in memory.items()),
+            note=", ".join(f"{len(sizes)} {component} {sum(sizes):.1f}" for component, sizes in memory.items()),
         ),
         Figure(
             "working set of the cluster's own processes",
-            sum(own.values()),
+            sum(processes.values()),
             "MiB",
             command=f"memory.stat of the cgroups {cluster.name}/control-plane and {cluster.name}/<node>/system.slice",
-            note=", ".join(f"{what} {size:.0f}" for what, size in own.items()),
+            note=", ".join(f"{what} {size:.0f}" for what, size in processes.items()),
         ),
     ]
 

@@ -187,11 +187,11 @@ class Cluster:
 
     def pods(self) -> dict[str, float]:
         """Working sets in bytes, as the kubelets tell them, of each pod by namespace/name."""
-        found = {}
+        working_sets = {}
         for node in self.nodes():
             for pod in self.get(f"/api/v1/nodes/{node}/proxy/stats/summary")["pods"]:
-                found[f"{pod['podRef']['namespace']}/{pod['podRef']['name']}"] = pod["memory"]["workingSetBytes"]
-        return found
+                working_sets[f"{pod['podRef']['namespace']}/{pod['podRef']['name']}"] = pod["memory"]["workingSetBytes"]
+        return working_sets
 
     def working_set(self, group: str) -> float:
         """Of a cgroup of the cluster, in bytes, the way the kubelet reckons it: without cache that can go at once."""

@@ -82,8 +82,8 @@ def get(path: str) -> Any:
 
 
 def status(release: str) -> dict[str, Any]:
-    found: dict[str, Any] = get(f"/api/v1/namespaces/{NAMESPACE}/services/{release}:15000/proxy/status")
-    return found
+    answer: dict[str, Any] = get(f"/api/v1/namespaces/{NAMESPACE}/services/{release}:15000/proxy/status")
+    return answer
 
 
 @contextmanager
@@ -195,12 +195,12 @@ def monitoring(node: str) -> None:
     try:
         params = {"events": EVENTS, "rate": RATE}
         with application("events", "producer.py", PRODUCER, node, 1, params=params):
-            found = json.loads(ended("events").strip().splitlines()[-1])
+            times = json.loads(ended("events").strip().splitlines()[-1])
     finally:
         stopping.set()
         watcher.join()
-    note = f"{EVENTS:,} events sent in {found['sent']:.1f} s, all counted after {found['absorbed']:.1f} s"
-    figure("task events that the monitoring API absorbs", EVENTS / found["absorbed"], "/s", 10_000, "more", note=note)
+    note = f"{EVENTS:,} events sent in {times['sent']:.1f} s, all counted after {times['absorbed']:.1f} s"
+    figure("task events that the monitoring API absorbs", EVENTS / times["absorbed"], "/s", 10_000, "more", note=note)
     figure("its working set meanwhile, at most", peak / MIB, "MiB", 100, command="kubectl get --raw .../stats/summary")
 
 

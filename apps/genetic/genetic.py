@@ -98,8 +98,8 @@ def main() -> int:
             for island, population in enumerate(populations)
         ]
         populations = migrate(populations, migrants)
-    found = compss_wait_on(populations)
-    best = min(float(cost(population[:1])[0]) for population in found)
+    final = compss_wait_on(populations)
+    best = min(float(cost(population[:1])[0]) for population in final)
     count = options.epochs * options.generations
     print(f"genetic: best {best:.6f} after {count} generations in {time.time() - began:.3f} s")
     if options.check:
@@ -111,7 +111,7 @@ def main() -> int:
                 for island, population in enumerate(same)
             ]
             same = migrate_here(same, migrants)
-        right = len(found) == len(same) and all(map(np.array_equal, found, same)) and best < first
+        right = len(final) == len(same) and all(map(np.array_equal, final, same)) and best < first
         print(f"genetic: the result is {'right' if right else 'WRONG'}")
         return 0 if right else 1
     return 0

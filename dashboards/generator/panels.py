@@ -116,13 +116,13 @@ def reason(panel: Panel, expression: str) -> str:
 
 def description(panel: Panel, variables: Sequence[str]) -> str:
     read = list(dict.fromkeys(r for _, expr in panel.queries for r in records(expr)))
-    known = [METRIC[r] for r in read if r in METRIC]
-    parts = [panel.note or "\n".join(dict.fromkeys(metric.meaning for metric in known))]
+    metrics = [METRIC[r] for r in read if r in METRIC]
+    parts = [panel.note or "\n".join(dict.fromkeys(metric.meaning for metric in metrics))]
     absences = dict.fromkeys(reason(panel, expr) for _, expr in panel.queries)
     if why := "; ".join(filter(None, absences)):
         parts.append(f"Without data where {why}.")
     unfiltered = {v for v in variables if v in ("node", "namespace", "pod") and not any(v in labels(r) for r in read)}
-    if known and unfiltered and all(metric.level != "cluster" for metric in known):
+    if metrics and unfiltered and all(metric.level != "cluster" for metric in metrics):
         parts.append(f"Not filtered by {' and '.join(sorted(unfiltered))}.")
     if read:
         parts.append("Reads " + ", ".join(f"`{r}`" for r in read) + ".")
@@ -135,10 +135,10 @@ def steps(panel: Panel) -> list[models.Threshold]:
         return [models.Threshold(value=value, color=color) for value, color in panel.thresholds]
     limits = [(m.warning, m.critical) for _, expr in panel.queries for r in records(expr) if (m := METRIC.get(r))]
     warning, critical = next((pair for pair in limits if pair != (None, None)), (None, None))
-    found = [models.Threshold(value=None, color=GREEN)]
-    found += [models.Threshold(value=warning, color=YELLOW)] if warning is not None else []
-    found += [models.Threshold(value=critical, color=RED)] if critical is not None else []
-    return found
+    thresholds = [models.Threshold(value=None, color=GREEN)]
+    thresholds += [models.Threshold(value=warning, color=YELLOW)] if warning is not None else []
+    thresholds += [models.Threshold(value=critical, color=RED)] if critical is not None else []
+    return thresholds
 
 
 def data_link(panel: Panel) -> list[Any]:

@@ -41,8 +41,10 @@ def expand(expression: str, variables: Mapping[str, object] | tuple[str, ...]) -
         name = match["name"]
         if name != ALERTS and name not in METRIC:
             raise ValueError(f"{name} is no record of the catalogue; it is read by: {expression}")
-        own = [f'{label}{"=" if label in SINGLE else "=~"}"${label}"' for label in labels(name) if label in variables]
-        matchers = ", ".join([*own, *([match["matchers"]] if match["matchers"] else [])])
+        filters = [
+            f'{label}{"=" if label in SINGLE else "=~"}"${label}"' for label in labels(name) if label in variables
+        ]
+        matchers = ", ".join([*filters, *([match["matchers"]] if match["matchers"] else [])])
         return f"{name}{{{matchers}}}" if matchers else name
 
     return _NAME.sub(selector, expression)

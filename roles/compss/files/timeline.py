@@ -50,19 +50,19 @@ def names(text: str) -> dict[int, str]:
     """Names of the tasks by their value, from the .pcf file."""
     part = re.search(rf"EVENT_TYPE\n\d+\s+{TASK_EVENT}\s.*?\nVALUES\n(.*?)\n\s*\n", text, re.DOTALL)
     lines = part[1].splitlines() if part else []
-    found = (line.strip().split(maxsplit=1) for line in lines)
-    return {int(value): name.rpartition(".")[2] for value, name in found if value != "0"}
+    pairs = (line.strip().split(maxsplit=1) for line in lines)
+    return {int(value): name.rpartition(".")[2] for value, name in pairs if value != "0"}
 
 
 def rows(text: str) -> dict[Row, str]:
     """The workers of the rows, from the .row file; COMPSs names no worker there, only which rows are a worker's."""
     named = re.findall(r"^THREAD (\d+)\.(\d+)\.(\d+) \((.*)\)$", text, re.MULTILINE)
-    found = {(int(appl), int(task), int(thread)): name for appl, task, thread, name in named if int(task) > 1}
+    by_thread = {(int(appl), int(task), int(thread)): name for appl, task, thread, name in named if int(task) > 1}
     executors = re.findall(r"^EXECUTOR \((\d+)\.(\d+)\.(\d+)\)$", text, re.MULTILINE)
     for appl, task, thread in executors:
         row = (int(appl), int(task), int(thread))
-        found[row] = worker(row)
-    return found
+        by_thread[row] = worker(row)
+    return by_thread
 
 
 def worker(row: Row) -> str:

@@ -43,8 +43,8 @@ label_replace(
 )"""
 
 
-def missing(record: str, there: str, labels: str) -> str:
-    return gaps(record, f"count by ({LABELS['node']}) ({there} unless {labels} {record})")
+def missing(record: str, present: str, labels: str) -> str:
+    return gaps(record, f"count by ({LABELS['node']}) ({present} unless {labels} {record})")
 
 
 def doubled(record: str, whole: str) -> str:
