@@ -1,6 +1,6 @@
 # Copyright: the continuum.edge maintainers
 # Apache License 2.0 (see LICENSE)
-"""Tells which variables lay an application over its site, in the place of the application before."""
+"""Tells which variables an application sets over its site's, in place of those of the application before it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         given = self._task.args["variables"]
-        # As the inventory and the role have written them: a template of theirs may follow from the application's.
+        # Values are as the inventory and the role have written them: their templates may use the application's variables.
         before = dict((variables.get(self._task.register) or {}).get("before") or {})
         before |= {name: variables[name] for name in given if name not in before and name in variables}
-        # Those first that others may follow from.
+        # The application's variables come first, since others may be made of them.
         result.update(
             changed=False, before=before, variables=[*given, *(before.keys() - given)], values={**before, **given}
         )

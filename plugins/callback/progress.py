@@ -103,7 +103,7 @@ class CallbackModule(CallbackBase):
 
     def _say(self, text: str, color: str | None = constants.COLOR_VERBOSE) -> None:
         self._display.display(text, color=color)
-        # Nothing else flushes: in a pipeline's log a line would show when the buffer is full.
+        # Nothing else flushes the output: a pipeline's log would show a line only when the buffer is full.
         sys.stdout.flush()
 
     # Tailing the file of the modules
@@ -188,7 +188,7 @@ class CallbackModule(CallbackBase):
         self._end_task()
         wanted = len(context.CLIARGS.get("args") or ())
         if self._playbooks < wanted and not (stats.failures or stats.dark):
-            return  # more playbooks follow: one table, at the end
+            return  # more playbooks follow; the table comes once, at the end
         self._stop.set()
         if self._thread is not None:
             self._thread.join()

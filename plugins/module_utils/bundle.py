@@ -65,15 +65,15 @@ def pack(files: Mapping[str, bytes | Path]) -> bytes:
 
 
 def pack_folder(folder: Path, prefix: str = "") -> bytes:
-    """With its folders, which ansible-galaxy looks for, and without what Python leaves in them."""
+    """An archive of the folder: with its subfolders, which ansible-galaxy looks for, without what Python leaves in them."""
     paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
     return pack({f"{prefix}{path.relative_to(folder)}": path for path in paths if path.is_dir() or path.is_file()})
 
 
 def pack_collection(folder: Path) -> tuple[str, bytes]:
-    """An installed collection as an artefact again, and its name.
+    """The name of an installed collection's artefact, and the artefact made anew.
 
-    Who installed it may have left out what is not for use; ansible-galaxy wants every file that is listed.
+    The installation may lack files that nobody needs for use; ansible-galaxy wants every file that is listed.
     """
     manifest: Json = json.loads((folder / "MANIFEST.json").read_text())
     listed: Json = json.loads((folder / "FILES.json").read_text())

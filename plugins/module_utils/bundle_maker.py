@@ -75,7 +75,7 @@ def make(
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """What is in the folder and not part of the bundle goes: it must not be somebody else's."""
+    """Refuse a folder that has something else than a bundle in it: the bundle's maker removes what is no part of it."""
     parts = {"charts", "images", "bin", "collections", "wheels", "programs", bundle.SUMS, bundle.SBOM}
     if folder.is_dir() and (foreign := sorted({path.name for path in folder.iterdir()} - parts)):
         raise bundle.BundleError(
@@ -180,7 +180,7 @@ class Maker:
             self.write(f"collections/{name}", content)
 
     def built(self, source: Path) -> Path:
-        """The collection of a checkout. Its archive has the time in it: it is packed again without."""
+        """The collection of a checkout. Its archive has the time in it, so it is packed again without the time."""
         folder = self.scratch / "collection"
         galaxy = Path(self.request.python).parent / "ansible-galaxy"
         self.run([str(galaxy), "collection", "build", str(source), "--output-path", str(folder), "--force"])

@@ -65,7 +65,7 @@ class Builder:
     def _content(self) -> Iterable[bytes]:
         """What goes into every program: its platform, and the module's own files (go.mod names the toolchain).
 
-        Where nothing is to be built no Go is asked for: another machine may have built all of it.
+        No Go is needed where nothing is to be built: another machine may have built all of it.
         """
         machine = platform.machine()
         yield json.dumps(
@@ -112,7 +112,7 @@ class Builder:
     def _build(self, program: Program) -> None:
         started = time.monotonic()
         flags = ["-v", "-trimpath", f"-tags={program.tags}", f"-ldflags=-s -w {program.ldflags}".rstrip()]
-        # Under the final name there is only ever a whole program, also after Ctrl-C.
+        # A program gets its final name when it is whole: Ctrl-C leaves no half of one under it.
         partial = self.dest / f".{program.name}.partial"
         if self.source is None:
             # 'go install' verifies path@version against the checksum database and names the file itself.

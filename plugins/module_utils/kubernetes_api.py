@@ -125,7 +125,7 @@ class KubernetesApi:
             yield from pod_command.run(self._core, self.namespace, pod, container, command)
 
     def write(self, pod: str, container: str, command: list[str], content: Iterator[bytes]) -> None:
-        """To the standard input of a command in a container."""
+        """Write to the standard input of a command in a container."""
         with self._told(f"run a command in Pod {pod}"):
             pod_command.feed(self._core, self.namespace, pod, container, command, content)
 
@@ -137,12 +137,12 @@ class KubernetesApi:
         from kubernetes.dynamic import DynamicClient
 
         class Client(DynamicClient):
-            """With a limit of time for its questions about kinds, too."""
+            """The client, with a limit of time for its questions about kinds, too."""
 
             def request(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
                 return super().request(method, path, body, **{"_request_timeout": TIMEOUT, **options})
 
-        # It keeps what it has asked in a file that all users of a machine share, unless it is given another place.
+        # The client keeps the answers in a file that all users of a machine share, unless it is given another place.
         with tempfile.TemporaryDirectory() as scratch:
             return Client(self._client, cache_file=f"{scratch}/kinds.json")  # type: ignore[no-untyped-call]
 

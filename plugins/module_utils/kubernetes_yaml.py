@@ -52,7 +52,7 @@ def _integer(loader: Any, node: Any) -> int:
 def _number(loader: Any, node: Any) -> float:
     text = str(loader.construct_scalar(node)).replace("_", "").lower()
     number = float(re.sub(r"\.(inf|nan)", r"\1", text))
-    # On its way to the API it becomes JSON, where Go writes 1e+06 as 1000000.
+    # A number becomes JSON on its way to the API, and there Go writes 1e+06 as 1000000.
     return int(number) if number.is_integer() and abs(number) < 1e21 else number
 
 

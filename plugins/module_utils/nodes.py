@@ -95,7 +95,7 @@ def given(node: Object) -> tuple[Marks, Marks]:
 def settle(
     now: Mapping[K, V], wanted: Mapping[K, V], before: Mapping[K, V], had: Mapping[K, V]
 ) -> tuple[dict[K, V], dict[K, V], dict[K, V]]:
-    """What there is to be, what of it is given, and what that stands in the place of."""
+    """What the node is to have, what of it this run and earlier ones give, and what the node had in place of that."""
     after = dict(now)
     for key in before.keys() - wanted.keys():
         # A value that somebody has changed since belongs to them.

@@ -62,13 +62,13 @@ def _connect(core: Any, namespace: str, pod: str, container: str | None, command
         binary=True,
         _preload_content=False,
     )
-    # The client keeps all that it has seen, unless it cannot.
+    # The client would keep a copy of all that it receives.
     connection._all.write = lambda _: None
     return connection
 
 
 def _output(connection: Any, what: str) -> Iterator[bytes]:
-    """All of the standard output, up to what came together with the end; then the status is looked at."""
+    """Yield all of the standard output, what came together with the end too, then look at the status."""
     from kubernetes.stream.ws_client import ERROR_CHANNEL
     from websocket import WebSocketException
 

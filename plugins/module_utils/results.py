@@ -20,7 +20,7 @@ from .kubernetes_api import Object
 
 LAST = "last_run.json"
 LOOK = 0.3
-# The reader gets these fields of the master's pod, so that it can run where that could, and read the volume.
+# The reader gets these fields of the master's pod, so that it can run where the master could, and read the volume.
 KEPT = ("affinity", "imagePullSecrets", "nodeSelector", "securityContext", "tolerations")
 # The monitoring API leaves its last word there, a moment after the application's end.
 PACK = """\

@@ -109,7 +109,7 @@ def _with_tar() -> Iterator[None]:
 
 
 def save(cluster: Cluster, claim: str, archive: Path, guard: Guard | None, attempts: int = 3) -> str:
-    """From the pod that runs on the volume, while it runs. Returns the digest of the archive."""
+    """Save the volume from the pod that runs on it, while it runs. Returns the digest of the archive."""
     mount = mounted(cluster, claim)
     for _attempt in range(attempts):
         before = guard.state() if guard else ""
@@ -123,7 +123,7 @@ def save(cluster: Cluster, claim: str, archive: Path, guard: Guard | None, attem
 
 
 def save_stopped(cluster: Cluster, claim: str, archive: Path, workload: Workload, timeout: float) -> str:
-    """With nothing running on the volume, so that the copy is whole whatever writes to it."""
+    """Save the volume while nothing runs on it, so that the copy is whole whatever writes to it otherwise."""
     mount = mounted(cluster, claim)
     with stopped(cluster, claim, workload, timeout), keeper(cluster, mount, claim, timeout) as helper:
         return _save(cluster, helper, archive)
@@ -179,7 +179,7 @@ def _digest(path: Path) -> str:
 
 
 def sums_of(archive: Path) -> Path:
-    """The digest lies beside the archive, as sha256sum writes it."""
+    """The file with the digest, beside the archive and as sha256sum writes it."""
     return archive.with_name(f"{archive.name}.sha256")
 
 
@@ -198,7 +198,7 @@ def check(archive: Path) -> str:
 
 
 def restore(cluster: Cluster, claim: str, archive: Path, workload: Workload, timeout: float) -> None:
-    """Into a new volume in the place of the one that is there."""
+    """Restore an archive into a new volume, which takes the place of the present one."""
     check(archive)
     mount = mounted(cluster, claim)
     with stopped(cluster, claim, workload, timeout):

@@ -201,7 +201,7 @@ from ansible_collections.continuum.edge.plugins.module_utils.progress import rep
 
 try:
     from ansible_collections.continuum.edge.plugins.module_utils import bundle, helm
-except ImportError:  # PyYAML is the only import of theirs that may be missing
+except ImportError:  # PyYAML is the only import of these modules that may be missing
     bundle = helm = None  # type: ignore[assignment]
     IMPORT_ERROR = traceback.format_exc()
 else:
@@ -317,7 +317,7 @@ def main() -> None:
             "repo": {"type": "str"},
             "version": {"type": "str"},
             "bundle": {"type": "path"},
-            # The system log shows none of it; the output hides only what is secret, see below.
+            # The system log shows none of the values; the output hides only what is secret, see below.
             "values": {"type": "dict", "default": {}, "no_log": True},
             "create_namespace": {"type": "bool", "default": True},
             "timeout": {"type": "str", "default": "5m"},

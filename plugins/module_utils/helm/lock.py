@@ -18,7 +18,7 @@ from .program import Helm
 
 @contextmanager
 def exclusive(helm: Helm, spec: Spec, tell: Callable[[str], None]) -> Iterator[None]:
-    """No other run on this host changes the release: what that has begun is not what an interrupted run left."""
+    """Keeps other runs on this host off the release: what one has begun would look like an interrupted run's."""
     identity = json.dumps([helm.kubeconfig or os.environ.get("KUBECONFIG"), helm.context, spec.namespace, spec.name])
     path = cache_directory().parent / "locks" / hashlib.sha256(identity.encode()).hexdigest()[:24]
     try:

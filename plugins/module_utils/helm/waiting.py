@@ -76,7 +76,7 @@ def _pod_lacks(obj: Json, status: Json) -> Iterator[str]:
 
 
 class Watcher:
-    """Looks now and then, while helm waits, at what the release still lacks: after a roll-back it is gone."""
+    """Looks now and then, while helm waits, at what the release still lacks: a roll-back takes that away."""
 
     def __init__(self, helm: Helm, spec: Spec, tell: Callable[[str], None], interval: float = WATCH_INTERVAL) -> None:
         self._helm, self._spec, self._tell = helm, spec, tell
