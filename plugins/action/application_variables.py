@@ -16,7 +16,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         given = self._task.args["variables"]
-        # Values are as the inventory and the role have written them: their templates may use the application's variables.
+        # Values are as inventory and role have written them: their templates may use the application's variables.
         before = dict((variables.get(self._task.register) or {}).get("before") or {})
         before |= {name: variables[name] for name in given if name not in before and name in variables}
         # The application's variables come first, since others may be made of them.

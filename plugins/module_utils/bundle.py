@@ -65,7 +65,7 @@ def pack(files: Mapping[str, bytes | Path]) -> bytes:
 
 
 def pack_folder(folder: Path, prefix: str = "") -> bytes:
-    """An archive of the folder: with its subfolders, which ansible-galaxy looks for, without what Python leaves in them."""
+    """An archive of the folder, with subfolders, which ansible-galaxy looks for, without what Python leaves there."""
     paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
     return pack({f"{prefix}{path.relative_to(folder)}": path for path in paths if path.is_dir() or path.is_file()})
 

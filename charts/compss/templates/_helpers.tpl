@@ -1,4 +1,4 @@
-{{/* Every template begins with it: a key that `null` has taken away is there again, a block of free keys as an empty one. */}}
+{{/* Every template begins with this: it puts back what `null` took away, a block of free keys as an empty one. */}}
 {{- define "compss.prepare" -}}
 {{- include "compss.complete" (list .Values (include "compss.defaults" . | fromYaml)) -}}
 {{- end -}}
@@ -286,7 +286,7 @@ resources:
 {{- define "compss.environment" -}}
 - {name: COMPSS_APPLICATION, value: {{ include "compss.name" . | quote }}}
 - {name: HOME, value: /tmp}
-# Code that is compiled anew in each container: the root file system is read-only.
+# Python keeps no compiled code: the root file system is read-only.
 - {name: PYTHONDONTWRITEBYTECODE, value: "1"}
 {{- if .Values.monitoring.enabled }}
 - {name: COMPSS_TELEMETRY_REDIS, value: "{{ include "compss.name" . }}:6379"}
@@ -299,7 +299,7 @@ resources:
 {{- range $task, $limit := . }}
 {{- $limits = append $limits (printf "%s=%s+%s" $task (include "compss.argument" $limit.seconds) (include "compss.argument" ($limit.jitter | default 0.0))) }}
 {{- end }}
-# Without quotes, which sshd's SetEnv cannot hand on.
+# The text has no quotes in it: sshd's SetEnv cannot hand them on.
 - {name: COMPSS_DEADLINES, value: {{ join "," $limits | quote }}}
 {{- end }}
 {{- end -}}

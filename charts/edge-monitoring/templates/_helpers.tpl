@@ -1,4 +1,4 @@
-{{/* Every template begins with it: a key that `null` has taken away is there again, a block of free keys as an empty one. */}}
+{{/* Every template begins with this: it puts back what `null` took away, a block of free keys as an empty one. */}}
 {{- define "edge-monitoring.prepare" -}}
 {{- include "edge-monitoring.complete" (list .Values (include "edge-monitoring.defaults" . | fromYaml)) -}}
 {{- end -}}

@@ -25,7 +25,7 @@ cadvisor:
     - {action: drop, source_labels: [__name__, pod], regex: container_network_.+;}
     # A limit is a container's; the period of every other cgroup says nothing.
     - {action: drop, source_labels: [__name__, container], regex: container_spec_cpu_.+;}
-    # Says once more what `id` says.
+    # The label says once more what `id` says.
     - {action: labeldrop, regex: name}
 node-exporter:
   kubernetes_sd_configs: [{{ toJson $node }}]
@@ -64,7 +64,7 @@ pushgateway:
   honor_labels: true
   {{- include "edge-monitoring.own" (list . "pushgateway") | nindent 2 }}
   metric_relabel_configs:
-    # Of the gateway itself only what it says about the pushes.
+    # The gateway's own metrics are dropped, but for those about the pushes.
     - {action: drop, source_labels: [__name__, job], regex: (go|process|promhttp)_.+;pushgateway}
 {{- end }}
 prometheus:

@@ -1,4 +1,4 @@
-{{/* Every template begins with it: a key that `null` has taken away is there again, a block of free keys as an empty one. */}}
+{{/* Every template begins with this: it puts back what `null` took away, a block of free keys as an empty one. */}}
 {{- define "metrics-server.prepare" -}}
 {{- include "metrics-server.complete" (list .Values (include "metrics-server.defaults" . | fromYaml)) -}}
 {{- end -}}
