@@ -107,14 +107,14 @@ def host(cluster: Cluster, name: str, number: int, kubeconfig: str) -> dict[str,
         "grafana_namespace": name,
         "prometheus_node_port": 0,
         "prometheus_values": {"nodeExporter": {"port": 9200 + number}},
-        # So rarely that it plays no part: each would scrape the pods of all ten, which no real site does.
+        # Scrapes are so rare that they play no part: each site scrapes the pods of all ten, which no real one does.
         "prometheus_scrape_interval": "5m",
         "prometheus_rate_window": "20m",
     }
 
 
 def inventory_of(cluster: Cluster, names: list[str], folder: Path) -> Path:
-    """Of sites that are contexts of the one cluster."""
+    """The inventory of sites that are contexts of the one cluster."""
     access = yaml.safe_load((cluster.directory / "kubeconfig").read_text())
     access["contexts"] = [{"name": name, "context": access["contexts"][0]["context"]} for name in names]
     kubeconfig, inventory = folder / "kubeconfig", folder / "hosts.yml"
@@ -186,7 +186,7 @@ def sites(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
 
 
 def bundle(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
-    """Both from nothing. The images are in the cluster's registry either way, as a site's would be."""
+    """Both installations start from nothing. Images are in the cluster's registry either way, as a site's would be."""
     cluster.up()
     registry = f"{cluster.node_address.rpartition('.')[0]}.1:5001"
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
@@ -238,7 +238,7 @@ def noop(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
 
 
 def warm(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
-    """From both states in which a cluster with all its binaries and images can be down."""
+    """`make up` from both states in which a cluster with all its binaries and images can be down."""
     cluster.up()
     figures = []
     for state, what in {"stopped": "after a restart of the machine", "absent": "after make down"}.items():
@@ -261,8 +261,8 @@ def warm(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
 
 
 def cold(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
-    """From a fresh clone, with every cache empty. System packages stay: to remove them is not ours."""
-    # One of the same name and networks; the programs that it was made of are not used.
+    """`make up` from a fresh clone, with every cache empty. System packages stay: nobody wants them removed."""
+    # A cluster of the same name and networks goes first; the programs that it was made of are not used.
     if (cluster.directory / "kubeconfig").exists():
         cluster.end("absent")
     folder = ROOT / ".local" / "bench-cold"

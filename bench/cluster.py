@@ -58,7 +58,7 @@ def run(
         try:
             output, _ = process.communicate()
         except BaseException:
-            # All that it started has to be gone before anything is removed, and not only make.
+            # All that make has started has to be gone before anything is removed.
             with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(process.pid, signal.SIGTERM)
                 process.communicate(timeout=60)
@@ -194,7 +194,7 @@ class Cluster:
         return working_sets
 
     def working_set(self, group: str) -> float:
-        """Of a cgroup of the cluster, in bytes, the way the kubelet reckons it: without cache that can go at once."""
+        """The working set of a cgroup, in bytes, as the kubelet reckons it: without cache that can go at once."""
         version_1 = Path("/sys/fs/cgroup/memory") / self.name / group
         version_2 = Path("/sys/fs/cgroup") / self.name / group
         folder, usage, cache = (

@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
 
 
 def end(signum: int, _frame: FrameType | None) -> None:
-    """Told to end, the way out is that of Ctrl-C: past everything that cleans up."""
+    """A program that is told to end leaves as after Ctrl-C: past everything that cleans up."""
     sys.exit(128 + signum)
 
 

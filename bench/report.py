@@ -103,7 +103,7 @@ class Round:
 
     @classmethod
     def begin(cls) -> Round:
-        # What it writes itself is no change of what it measures.
+        # The files that the benchmarks write are no change of what they measure.
         written = [f":(exclude)docs/benchmarks.{ending}" for ending in ("md", "json")]
         return cls(
             at=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M}",
@@ -119,7 +119,7 @@ class Round:
         return cls(**{**kept, "figures": [Figure(**each) for each in kept["figures"]]})
 
     def write(self) -> dict[str, Any]:
-        """Without what is as it is by default."""
+        """The round as JSON, without what is as it is by default."""
         defaults = {each.name: each.default for each in dataclasses.fields(Figure)}
         figures = [{k: v for k, v in asdict(each).items() if v != defaults[k]} for each in self.figures]
         fields = {k: v for k, v in asdict(self).items() if k != "transcribed" or v}
@@ -154,7 +154,7 @@ class Row:
 
     @property
     def median(self) -> float | None:
-        """Of the rounds that are possible; None where there is none."""
+        """The median of the rounds that are possible; None where there is none."""
         sound = [figure.measured for _, figure in self.rounds if figure.sound]
         return statistics.median(sound) if sound else None
 
@@ -281,7 +281,7 @@ class Report:
         return rounds[-1].series
 
     def add(self, name: str, measured: Round) -> None:
-        """Written at once, since what comes later may be interrupted."""
+        """Write the file at once, since what comes later may be interrupted."""
         self.rounds[name].append(measured)
         self.write()
 

@@ -22,7 +22,7 @@ from .query import expand
 warnings.filterwarnings("ignore", message="Prefer using dashboardv2", category=DeprecationWarning)
 
 WIDTH = 24
-# Series without such a label, too: cgroups of the system belong to no pod. The cluster is always matched.
+# Series without such a label match, too: cgroups of the system belong to no pod. The cluster is always matched.
 ALL = ".*"
 
 

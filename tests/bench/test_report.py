@@ -25,7 +25,7 @@ KEPT: dict[str, list[dict[str, Any]]] = json.loads((ROOT / "docs" / "benchmarks.
 
 
 def a_round(*values: float, **fields: Any) -> Round:
-    """With one figure of each value, which is to be 10 s at most."""
+    """Rounds with one figure of each value, which is to be 10 s at most."""
     figures = [Figure(f"figure {number}", value, "s", 10, "true") for number, value in enumerate(values)]
     defaults = {
         "at": "2026-01-01 00:00",
@@ -60,7 +60,7 @@ def cells() -> dict[tuple[str, str], tuple[str, str]]:
 
 
 def test_every_verdict_follows_from_its_rounds() -> None:
-    """Computed a second time, by other means than the page is written with."""
+    """The verdicts are computed a second time, by other means than the page is written with."""
     page, seen = cells(), set()
     for name, rounds in KEPT.items():
         last = [each for each in rounds if each["series"] == rounds[-1]["series"]]

@@ -157,7 +157,7 @@ def test_placement(application: Render, preset: str, hard: int, soft: int) -> No
 
 
 def test_workers_repel_those_of_their_own_run(application: Render) -> None:
-    """Not those of the run before, which are on their way out when the new ones look for a node."""
+    """The workers of the run before are no part: they are on their way out when the new ones look for a node."""
     values = {"engine": "dask", "compss": {"worker": {"podAntiAffinityPreset": "hard"}}}
     template = one(application(values), "StatefulSet")["spec"]["template"]
     (rule,) = template["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
@@ -261,7 +261,7 @@ def test_the_workers_heap_follows_their_memory(application: Render, compss: dict
 
 
 def test_ones_own_heap_of_the_workers_wins(application: Render) -> None:
-    """Of an option that is given twice runcompss takes the last."""
+    """runcompss takes the last of an option that is given twice."""
     arguments = master(application({"compss": {"master": {"options": ["--jvm_workers_opts=-Xmx2g"]}}}))["args"]
     assert [each for each in arguments if "jvm_workers" in each][-1] == "--jvm_workers_opts=-Xmx2g"
 
@@ -282,7 +282,7 @@ def test_a_workers_data_outlives_its_pod_where_it_has_a_claim(application: Rende
 
 
 def test_deadlines_reach_tasks_without_quotes(application: Render) -> None:
-    """As sshd's SetEnv can hand them on, and as compss_telemetry reads them."""
+    """The deadlines are written as sshd's SetEnv can hand them on, and as compss_telemetry reads them."""
     limits = {"add": {"seconds": 2.5}, "big": {"seconds": 1000000, "jitter": 0.000001}}
     variable = environment(worker(application({"deadlines": limits})))["COMPSS_DEADLINES"]
     assert variable == "add=2.5+0,big=1000000+1e-06"

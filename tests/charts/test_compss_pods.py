@@ -126,7 +126,7 @@ def test_null_is_off_or_the_default(application: Render, block: str, engine: str
     place[last] = None
     objects = application(values)
     assert {"Job", "StatefulSet", "ConfigMap"} <= {o["kind"] for o in objects}
-    # None of it is a text that a template makes of a value that is not there.
+    # A template makes such texts of a value that is missing.
     assert "<no value>" not in str(objects)
     assert "None" not in [o["metadata"]["name"] for o in objects]
 
@@ -279,7 +279,7 @@ def test_values_of_the_public_charts_run_as_they_are(
     assert "compss-monitoring" in sidecar["image"]
     warnings = re.findall(r"(?m)^# (\S+) is ignored\.", application_template(values).stdout)
     assert set(ignored) <= set(warnings)
-    # Only what was given.
+    # The notes name only what was given.
     assert "nameOverride" not in warnings
 
 

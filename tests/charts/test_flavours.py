@@ -114,7 +114,7 @@ VARIABLES: dict[str, Any] = {
     "metrics_server_node_selector": {"disk": "ssd"},
     "metrics_server_tolerations": [{"operator": "Exists"}],
 }
-# Of the flavour lean alone, or no matter of the values.
+# Variables of the flavour lean alone, and those that are no matter of the values.
 ELSEWHERE = re.compile(
     r"prometheus_(series_extra|metric_relabelings|agent)|\w+_(state|flavour|namespace|release|timeout|wait|values|api_url)"
     r"|\w+_chart(_repo|_version)?|prometheus_storage_keep"
@@ -171,7 +171,7 @@ def test_lists_of_metrics_come_from_the_catalogue(values: Values) -> None:
     assert "container_cpu_usage_seconds_total" in scrape["cadvisor"]["keep"]
     assert "kubelet_pleg_relist_duration_seconds_count" in scrape["kubelet"]["keep"]
     assert "kubelet_volume_stats_used_bytes" in scrape["kubelet"]["keep"]
-    # Without the rules, their records are missing, but not what somebody may ask for by hand.
+    # Records are missing without the rules, but not what somebody may ask for by hand.
     assert values("bare", "prometheus-lean")["scrape"]["cadvisor"]["keep"] == scrape["cadvisor"]["keep"]
     assert values("bare", "prometheus-lean")["prometheus"]["rules"] == {}
 
@@ -181,7 +181,7 @@ def test_chart_flavour_has_the_same_jobs_and_labels(case: str, values: Values, p
     configs = values(case, "prometheus-chart")["scrapeConfigs"]
     jobs = {name: dict(job) for name, job in configs.items() if job.pop("enabled", True)}
     site_jobs = {"sensors", "cameras", "inventory", "router"} if case == "everything" else set()
-    # Of `prometheus` the chart keeps its own targets.
+    # The chart keeps its own targets of the job `prometheus`.
     jobs["prometheus"].setdefault("static_configs", [{"targets": ["localhost:9090"]}])
     assert set(jobs) == {*JOBS} | site_jobs
     # Prometheus expands $ in a replacement; $$ is one.

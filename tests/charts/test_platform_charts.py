@@ -55,7 +55,7 @@ def test_null_is_the_default_or_nothing(template: Template, chart: str) -> None:
 @pytest.mark.parametrize("chart", CHARTS)
 @pytest.mark.parametrize("name", ["y", "no", "2024", "1e3", "null", "0x10"])
 def test_names_that_yaml_reads_as_something_else(template: Template, chart: str, name: str) -> None:
-    """Read as Kubernetes does, by the rules of YAML 1.1 (PyYAML) with the numbers of 1.2."""
+    """Read a manifest as Kubernetes does, by the rules of YAML 1.1 (PyYAML) with the numbers of 1.2."""
     done = template(chart, {}, name=name, namespace=name)
     assert done.returncode == 0, done.stderr
     assert not re.search(rf"^\s*(- )?[\w./]+: {name}$", done.stdout, re.MULTILINE)

@@ -24,7 +24,7 @@ Rendered = tuple[int, str]
 
 
 def paths(values: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Of the leaves; an empty object is one."""
+    """The paths of the leaves; an empty object is one."""
     for key, value in values.items():
         if isinstance(value, dict) and value:
             yield from paths(value, (*above, key))
@@ -33,7 +33,7 @@ def paths(values: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 def merged(values: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """As Helm merges them."""
+    """Values over others, as Helm merges them."""
     result = copy.deepcopy(values)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(result.get(key), dict)

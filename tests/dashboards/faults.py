@@ -135,7 +135,7 @@ UNITS = {
     "reqps": {"requests/s"},
     "ops": {"operations/s"},
     "pps": {"packets/s"},
-    # Plain numbers: also what is counted, and seconds of work per second, which are cores.
+    # These are plain numbers: what is counted, too, and seconds of work per second, which are cores.
     "short": {"count", "cores", "info", "ratio"},
     "none": {"info"},
 }

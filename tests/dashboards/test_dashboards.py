@@ -75,7 +75,7 @@ def test_a_configmap_holds_it(path: Path) -> None:
 
 
 def test_every_level_leads_down() -> None:
-    """From the cluster every dashboard can be reached by links."""
+    """Links lead from the dashboard of the cluster to every other one."""
     reached, new = set(), {"continuum-cluster"}
     while new:
         reached |= new

@@ -82,7 +82,7 @@ def may_be_empty(expression: str) -> str:
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_every_query_answers(name: str, prometheus: Prometheus, values: dict[str, list[str]]) -> None:
-    """With all nodes, namespaces and pods chosen."""
+    """Every query answers with all nodes, namespaces and pods chosen."""
     failed, empty = [], []
     for title, expression in queries(DASHBOARDS[name]):
         chosen = filled(expression, {"cluster": values["cluster"][0], "application": "none"})
@@ -103,7 +103,7 @@ def test_every_query_answers(name: str, prometheus: Prometheus, values: dict[str
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_variables_filter(name: str, prometheus: Prometheus, values: dict[str, list[str]]) -> None:
-    """With one node and one namespace chosen nothing of another is shown: the records do carry these labels."""
+    """Nothing of another node or namespace is shown where one is chosen: the records do carry these labels."""
     chosen = {"cluster": values["cluster"][0], "node": values["node"][0], "namespace": values["namespace"][0]}
     wrong = []
     for title, expression in queries(DASHBOARDS[name]):

@@ -67,7 +67,7 @@ ROWS: list[tuple[str, Any, str, Any]] = [
     ("grafana_folder_annotation", "folder", "dashboards/dashboards/folderAnnotation", "folder"),
 ]
 RESULTS = "https://results.example/${namespace}/${application}/"
-# Not handed to a chart: what is installed and where, and what a test of its own looks at.
+# These are not handed to a chart: what is installed and where, and what a test of its own looks at.
 ELSEWHERE = {
     "grafana_state",
     "grafana_flavour",
@@ -314,7 +314,7 @@ def test_wrong_input_is_refused_by_name(community: str, tmp_path: Path, subtests
         "ansible_connection": "local",
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         "grafana_community_cache": str(tmp_path / "cache"),
-        # Nobody is there: a role that gets as far as this has refused nothing.
+        # Nobody answers at this address: a role that gets as far as this has refused nothing.
         "continuum_kubeconfig": str(tmp_path / "nobody"),
     }
     inventory = tmp_path / "inventory.yml"

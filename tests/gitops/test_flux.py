@@ -92,7 +92,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def controllers(definitions: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:  # noqa: ARG001 # before
-    """The three, on this machine, as whoever the kubeconfig names."""
+    """Flux' three controllers, on this machine, as the user that the kubeconfig names."""
     folder = tmp_path_factory.mktemp("flux")
     serving = f"127.0.0.1:{free_port()}"
     extra = {"source": [f"--storage-addr={serving}", f"--storage-adv-addr={serving}", f"--storage-path={folder}"]}
@@ -216,7 +216,7 @@ def test_the_same_objects(tmp_path: Path) -> None:
 
 
 def again(kind: str, name: str) -> None:
-    """What otherwise comes with the interval."""
+    """Ask for a reconciliation now, which otherwise comes with the interval."""
     kubectl("annotate", "-n", FLUX, kind, name, f"reconcile.fluxcd.io/requestedAt={time.time_ns()}", "--overwrite")
 
 

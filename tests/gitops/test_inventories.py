@@ -58,7 +58,7 @@ def test_rules_and_dashboards_lie_there(tmp_path: Path) -> None:
     assert "record: cluster:cpu_usage:percent" in rules
     dashboards = list((manifests / "grafana-dashboards").glob("configmap-grafana-dashboards-platform-*.yaml"))
     assert len(dashboards) == len(list((ROOT / "dashboards" / "Platform").glob("*.json")))
-    # And nowhere else.
+    # The rules stand nowhere else.
     assert "record:" not in (tmp_path / "molecule" / "flux" / "prometheus.yaml").read_text()
 
 

@@ -91,7 +91,7 @@ def rendered(template: Path, variable: type[Anything]) -> str:
     return environment.get_template(template.name).render()
 
 
-# Of templates: a list that is rendered can have one word, and what is called by `eval` stands in single quotes.
+# Templates break these rules: a rendered list can have one word, and what `eval` calls stands in single quotes.
 EXPECTED = "--exclude=SC2016,SC2043,SC2329"
 
 

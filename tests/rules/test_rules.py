@@ -1,6 +1,6 @@
 # Copyright: the continuum.edge maintainers
 # Apache License 2.0 (see LICENSE)
-"""Every rule against hand-computed numbers (the *.yml beside this file), and against the source's own queries."""
+"""Every rule against hand-computed numbers (the *.yml beside this file), and against the queries of D3.2."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ SAME_USAGE: list[tuple[str, dict[str, str], dict[str, str], float]] = [
         3,
     ),
 ]
-# The source's queries that were wrong in their day too, and so have no figure to agree with.
+# Queries of D3.2 that were wrong in their day too, and so have no figure to agree with.
 WRONG = {
     "system_service:memory_working_set_bytes:sum": "repeats the CPU query",
     "cluster:network_receive_bytes:rate": "counts the same bytes at the node, the pods and lo",
@@ -294,13 +294,13 @@ def test_every_query_of_the_source_is_judged() -> None:
 
 
 def test_source_queries_are_the_source_s() -> None:
-    """The queries in the catalogue, against this list of what the source prints (white space normalised)."""
+    """The queries in the catalogue, against this list of what D3.2 prints (white space normalised)."""
     printed = {line.strip() for line in (HERE / "source_queries.txt").read_text().splitlines() if line.strip()}
     assert {query for metric in METRICS for query in metric.source} == printed
 
 
 def test_same_usage_same_figure(tmp_path: Path) -> None:
-    """The source's query on Docker-era series gives what our record gives on today's series."""
+    """D3.2's query on Docker-era series gives what our record gives on today's series."""
     names = [case[0] for case in SAME_USAGE]
     (tmp_path / "rules.yml").write_text(rules_file(Catalogue().groups(Selection(names=names))))
     queries = {metric.name: metric.source for metric in METRICS}

@@ -26,7 +26,7 @@ def changes(host: Host, arguments: str) -> dict[str, str]:
     diffs = {}
     for name, text in TASK.findall(result.stdout):
         if re.search(r"^changed: ", text, re.M):
-            # Without progress, and without what the modules return, which is more after a run than before.
+            # Progress goes, and what the modules return, which is more after a run than before.
             text = re.sub(r"^ +\d+ s  .*\n", "", text, flags=re.M)
             diffs[name] = re.split(r"^changed: ", text, maxsplit=1, flags=re.M)[0]
     return diffs

@@ -128,7 +128,7 @@ def test_killed_after_any_call(directory: Path, up: str, down: str, tmp_path: Pa
 
 def test_nodes_of_a_longer_list_end_too(down: str) -> None:
     subprocess.run(["ip", "netns", "add", f"{NAME}-7"], check=True)
-    subprocess.run(["ip", "netns", "add", f"{NAME}-7-7"], check=True)  # another cluster's
+    subprocess.run(["ip", "netns", "add", f"{NAME}-7-7"], check=True)  # it belongs to another cluster
     try:
         assert f"network of {NAME}-7\n" in run(down).stdout
         assert run(f"ip netns list | grep -w ^{NAME}").stdout.split() == [f"{NAME}-7-7"]

@@ -146,14 +146,14 @@ def test_what_a_service_takes_is_counted(service: str) -> None:
 
 
 def test_supervisor_is_in_a_cgroup_of_the_clusters_own() -> None:
-    """That of who has made the cluster ends with his session."""
+    """The cgroup of the session that has made the cluster ends with that session."""
     groups = Path("/proc", (CLUSTER / "runsvdir.pid").read_text().strip(), "cgroup").read_text().splitlines()
     assert {line.split(":")[2] for line in groups} == {f"{CGROUP}/supervisor"}
 
 
 @pytest.mark.parametrize("package", ["containerd", "docker-registry", "etcd-server"])
 def test_a_packages_own_service_does_not_start_with_the_machine(host: Host, package: str) -> None:
-    """It is there for its program alone; one that was there before the cluster may be enabled."""
+    """The package is there for its program alone; one that was there before the cluster may be enabled."""
     listed = host.check_output(f"dpkg-query --listfiles {package}").splitlines()
     names = {Path(path).stem for path in listed if path.startswith("/etc/init.d/") or path.endswith(".service")}
     links = [*Path("/etc").glob("rc[2-5].d/S*"), *Path("/etc/systemd/system").glob("*.wants/*.service")]
@@ -256,7 +256,7 @@ def test_cluster_comes_back_with_its_data(host: Host, volume: Path, disaster: Ca
 
 
 def test_process_of_a_new_program_is_a_new_one(host: Host) -> None:
-    """Also where the run that brought the program was cut off before it started the process."""
+    """The process starts also where the run that brought its program was cut off before that."""
     before = {service: pid(service) for service in SERVICES}
     host.check_output(f"touch {CLUSTER}/bin/local-volume-provisioner")
     play(host)

@@ -55,7 +55,7 @@ def names(text: str) -> dict[int, str]:
 
 
 def rows(text: str) -> dict[Row, str]:
-    """The workers of the rows, from the .row file; COMPSs names no worker there, only which rows are a worker's."""
+    """The workers of the rows, from the .row file; COMPSs names none there, it tells which rows are of one worker."""
     named = re.findall(r"^THREAD (\d+)\.(\d+)\.(\d+) \((.*)\)$", text, re.MULTILINE)
     by_thread = {(int(appl), int(task), int(thread)): name for appl, task, thread, name in named if int(task) > 1}
     executors = re.findall(r"^EXECUTOR \((\d+)\.(\d+)\.(\d+)\)$", text, re.MULTILINE)

@@ -97,7 +97,7 @@ def test_followed_to_a_good_end() -> None:
     assert (outcome["state"], outcome["status"], outcome["seconds"], outcome["attempts"]) == ("succeeded", 0, 4.0, 1)
     assert (outcome["pod"], outcome["node"], outcome["tasks"]) == ("app-1-0", "edge-1", TOTALS)
     assert outcome["log"] == ["the last 20 lines of app-1-0"]
-    # Once, though it was looked at twice.
+    # The line comes once, though the application was looked at twice.
     assert cluster.reports == ["2 of 4 tasks done, 1 workers"]
 
 

@@ -56,7 +56,7 @@ def test_packing_twice_gives_the_same(tmp_path: Path) -> None:
 
 
 def test_an_archive_has_its_folders(tmp_path: Path) -> None:
-    # Without them ansible-galaxy refuses a collection.
+    # ansible-galaxy refuses a collection without its folders.
     (tmp_path / "a" / "__pycache__").mkdir(parents=True)
     (tmp_path / "a" / "b").write_bytes(b"1")
     with tarfile.open(fileobj=io.BytesIO(bundle.pack_folder(tmp_path))) as archive:

@@ -55,7 +55,7 @@ def test_every_metric_of_the_source_has_its_levels() -> None:
 def test_entry(metric) -> None:
     assert metric.origin in ORIGINS
     assert metric.meaning.endswith((".", ")."))
-    assert not metric.source or metric.difference, "a query of the source, and no word on why ours differs"
+    assert not metric.source or metric.difference, "a query of D3.2, and no word on why ours differs"
     assert metric.warning is None or metric.critical is None or metric.warning <= metric.critical
     entry = CATALOGUE.entries[metric.name]
     for selector in entry.reads:
@@ -123,7 +123,7 @@ def test_selection() -> None:
     assert set(names()) == {item.name for item in (*METRICS, *ALERTS)}
     assert set(names(alerts=False)) == {metric.name for metric in METRICS}
     assert names(names=["cluster:nodes:count"]) == ["cluster:nodes:count"]
-    # What a record reads comes along, before it.
+    # The selection brings along what a record reads, before it.
     assert names(names=["namespace:cpu_usage_cores:rate"]) == [
         "container:cpu_usage_cores:rate",
         "pod:cpu_usage_cores:rate",

@@ -89,7 +89,7 @@ def test_docker_hub_has_another_name(home: Path) -> None:
 
 @pytest.mark.parametrize("config", [{"credHelpers": {"registry.example": "test"}}, {"credsStore": "test"}], ids=str)
 def test_credential_helpers(home: Path, config: dict[str, Any]) -> None:
-    # So docker leaves it where a helper has the secret.
+    # docker leaves such an entry where a helper has the secret.
     write(home / ".docker/config.json", {"auths": {"registry.example": {}}, **config})
     assert registry_login.find("registry.example", "a") == registry_login.Login("helped", "s3")
     assert registry_login.find("unknown.example", "a") is None
