@@ -84,8 +84,7 @@ ALERTS = (
             "feeds is missing from records and dashboards."
         ),
         runbook=(
-            "Prometheus' page Status, Targets shows the error of the last scrape. Refused or timed out: does the "
-            "pod run, "
+            "Prometheus' page /targets shows the error of the last scrape. Refused or timed out: does the pod run, "
             "does a NetworkPolicy stand between? 401 or 403: the service account's rights."
         ),
     ),
@@ -105,8 +104,7 @@ ALERTS = (
             "read them cannot fire."
         ),
         runbook=(
-            "Is the exporter installed (kubectl get pods -A)? Does Prometheus' page Status, Service discovery "
-            "list it as "
+            "Is the exporter installed (kubectl get pods -A)? Does Prometheus' page /service-discovery list it as "
             "dropped? Then its labels or port differ from what the scrape job selects."
         ),
     ),
@@ -158,8 +156,8 @@ ALERTS = (
             "over it, and what is decided by them, are wrong."
         ),
         runbook=(
-            "Is the node scraped (Status, Target health)? Then its exporter names things otherwise: compare its series "
-            "with docs/metrics.md, What counts once, and set the option that fits (virtual_interfaces, virtual_disks, "
+            "Is the node scraped (Prometheus' page /targets)? Then its exporter names things otherwise: compare its "
+            "series with docs/metrics.md, What counts once, and set the option that fits (virtual_interfaces, virtual_disks, "
             "node_cgroup, …). A runtime that shows pods only has no records of containers."
         ),
     ),
