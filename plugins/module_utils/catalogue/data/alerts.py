@@ -157,8 +157,8 @@ ALERTS = (
         ),
         runbook=(
             "Is the node scraped (Prometheus' page /targets)? Then its exporter names things otherwise: compare its "
-            "series with docs/metrics.md, What counts once, and set the option that fits (virtual_interfaces, virtual_disks, "
-            "node_cgroup, …). A runtime that shows pods only has no records of containers."
+            "series with docs/metrics.md, What counts once, and set the option that fits (virtual_interfaces, "
+            "virtual_disks, node_cgroup, …). A runtime that shows pods only has no records of containers."
         ),
     ),
 )
