@@ -47,6 +47,7 @@ TOUCHES = (
     ("playbooks/build_image.yml", "", "compss"),
     ("playbooks/bundle.yml", "tests/unit", "airgap"),
     ("playbooks/gitops.yml", "tests/gitops", ""),
+    ("playbooks/images.yml", "tests/sites", "edge"),
     ("playbooks/kind.yml", "tests/sites", ""),
     ("playbooks/minikube.yml", "tests/sites", ""),
     ("playbooks/local_cluster.yml", "", EVERYTHING),

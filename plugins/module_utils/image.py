@@ -1,6 +1,6 @@
 # Copyright: the continuum.edge maintainers
 # Apache License 2.0 (see LICENSE)
-"""Builds a container image with buildah and pushes it, only when something that goes into it has changed."""
+"""Builds a container image with buildah, for a registry or a layout, only when what goes into it has changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import subprocess
 import tempfile
 import urllib.error
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +56,23 @@ class Recipe:
 
 def built_from(registry: oci.Registry, repository: str, tag: str) -> str | None:
     """The hash of what an image of a registry is built from; None where a part is not there, or it does not say."""
-    manifest = _read(registry, f"{repository}/manifests/{tag}")
+    return _key(
+        _read(registry, f"{repository}/manifests/{tag}"),
+        lambda kind, digest: _read(registry, f"{repository}/{kind}/{digest}"),
+    )
+
+
+def built_in(layout: oci.Layout, name: str) -> str | None:
+    """The same of an image of a layout, which may not be there yet."""
+    image = layout.images().get(name) if (layout.folder / "index.json").is_file() else None
+    return _key(layout.read(image["digest"]), lambda _kind, digest: layout.read(digest)) if image else None
+
+
+def _key(manifest: oci.Json, read: Callable[[str, str], oci.Json]) -> str | None:
     # Images of several architectures are built together: each has the label.
     if "manifests" in manifest:
-        manifest = _read(registry, f"{repository}/manifests/{manifest['manifests'][0]['digest']}")
-    config = _read(registry, f"{repository}/blobs/{manifest['config']['digest']}") if "config" in manifest else {}
+        manifest = read("manifests", manifest["manifests"][0]["digest"])
+    config = read("blobs", manifest["config"]["digest"]) if "config" in manifest else {}
     value = (config.get("config", {}).get("Labels") or {}).get(LABEL)
     return str(value) if value is not None else None
 
@@ -86,11 +98,15 @@ def _policy() -> Iterator[Path]:
         yield Path(file.name)
 
 
-def build_and_push(recipe: Recipe, key: str, registry: oci.Registry, reference: str, storage: Path) -> None:
-    """Build ``recipe`` and push it as ``reference`` (repository:tag) of ``registry``."""
+def build_and_push(recipe: Recipe, key: str, place: oci.Registry | oci.Layout, reference: str, storage: Path) -> None:
+    """Build ``recipe`` and push it as ``reference`` (repository:tag) of a registry or of a layout."""
     name = f"localhost/{hashlib.sha256(reference.encode()).hexdigest()[:12]}:{key[:12]}"
     buildah = ["buildah", "--root", str(storage / "root"), "--runroot", str(storage / "run"), "--storage-driver", "vfs"]
-    tls = f"--tls-verify={str(not registry.insecure).lower()}"
+    if isinstance(place, oci.Layout):
+        place.folder.mkdir(parents=True, exist_ok=True)
+        target, options = f"oci:{place.folder}:{reference}", []
+    else:
+        target, options = f"docker://{place.host}/{reference}", [f"--tls-verify={str(not place.insecure).lower()}"]
     arguments = [f"--build-arg={argument}={value}" for argument, value in recipe.arguments]
     # Each image has its architecture in its name; a build for this machine alone has none.
     images = {f"{name}-{each}": [f"--arch={each}"] for each in recipe.architectures} or {name: []}
@@ -105,11 +121,14 @@ def build_and_push(recipe: Recipe, key: str, registry: oci.Registry, reference: 
             if recipe.architectures:
                 _run([*buildah, "manifest", "create", name, *images])
                 push = ["manifest", "push", "--all", "--format=oci"]
-            _run([*buildah, *push, *common, "--quiet", tls, name, f"docker://{registry.host}/{reference}"])
+            _run([*buildah, *push, *common, "--quiet", *options, name, target])
         finally:
             # What was not made cannot be removed, which is no fault.
             for remove in [["manifest", "rm", name], *(["rmi", "--force", image] for image in images)]:
                 subprocess.run([*buildah, *remove], capture_output=True, check=False)
+    if isinstance(place, oci.Layout):
+        # Under each of the names that a layout's readers look for, and without what an earlier image left.
+        place.write(place.images())
 
 
 def _run(command: list[str]) -> None:

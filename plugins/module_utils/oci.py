@@ -78,6 +78,8 @@ class Registry:
 
     host: str
     insecure: bool = False
+    #: Seconds that an answer may take.
+    timeout: int = 60
     tokens: dict[str, str] = field(default_factory=dict, repr=False)
 
     def open(
@@ -96,7 +98,7 @@ class Registry:
                 sent = {**(headers or {}), **allowed}
                 request = urllib.request.Request(url, data, sent, method=method)  # noqa: S310 # http or https, see above
                 try:
-                    answer: HTTPResponse = opener.open(request, timeout=60)
+                    answer: HTTPResponse = opener.open(request, timeout=self.timeout)
                     return answer
                 except urllib.error.HTTPError as error:
                     if error.code != 401 or attempt == 2:
@@ -130,7 +132,7 @@ class Registry:
             headers["Authorization"] = f"Basic {known.basic}"
         request = urllib.request.Request(address, data, headers)  # noqa: S310 # the registry's own
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=self.timeout) as answer:  # noqa: S310
                 given = json.load(answer)
         except urllib.error.HTTPError as error:
             raise OciError(

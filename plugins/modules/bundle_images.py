@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: bundle_images
-short_description: Load the images of a bundle into a registry or into containerd
+short_description: Load the images of a bundle into a registry, into containerd, by a program or into an archive
 version_added: 0.1.0
 author: The continuum.edge maintainers (@continuum-edge)
 description:
@@ -20,14 +20,22 @@ attributes:
     support: none
 options:
   src:
-    description: The folder C(images) of the bundle.
+    description: The folder C(images) of the bundle, or another one in the form of the OCI image layout.
     type: path
     required: true
+  names:
+    description: Full names of the images. All where not given.
+    type: list
+    elements: str
   registry:
     description: >-
-      Registry to push to. Each image gets two names there, without its own registry (for C(*_image_registry)) and
-      with it (for a mirror in containerd's configuration).
+      Registry to push to, with a path in it where it is only a part of one. Each image gets two names there, without
+      its own registry (for C(*_image_registry)) and with it (for a mirror in containerd's configuration).
     type: str
+  mirror:
+    description: Whether each image gets the second name, too.
+    type: bool
+    default: true
   insecure:
     description: Speak plain HTTP to O(registry).
     type: bool
@@ -36,6 +44,19 @@ options:
     description: Where it is to be containerd, the command of C(ctr) with what has to stand before it.
     type: list
     elements: str
+  loader:
+    description: >-
+      A program that takes the path of an archive as its last argument, such as C(kind load image-archive). It is
+      called for each image, each time, as nobody can be asked what is there.
+    type: list
+    elements: str
+  archive:
+    description: File to write those images into that O(listed) has not; for C(ctr images import) on another host.
+    type: path
+  listed:
+    description: What C(ctr images list) says on that host.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -48,6 +69,11 @@ EXAMPLES = r"""
   continuum.edge.bundle_images:
     src: /media/stick/bundle/images
     containerd: [k3s, ctr]
+
+- name: Fill the nodes of a cluster of kind
+  continuum.edge.bundle_images:
+    src: /media/stick/bundle/images
+    loader: [kind, load, image-archive, --name, edge]
 """
 
 RETURN = r"""
@@ -59,6 +85,7 @@ loaded:
 """
 
 import io
+import json
 import subprocess
 import tarfile
 import tempfile
@@ -73,11 +100,22 @@ from ansible_collections.continuum.edge.plugins.module_utils.progress import rep
 NAMESPACE = "k8s.io"
 
 
-def to_registry(layout: oci.Layout, registry: oci.Registry, *, check: bool) -> list[str]:
+def chosen(layout: oci.Layout, names: list[str] | None) -> dict[str, oci.Json]:
+    """The descriptors by the names of the images."""
+    images = layout.images()
+    if missing := set(names or ()) - images.keys():
+        raise oci.OciError(f"{layout.folder} has no image {', '.join(sorted(missing))}; it has {', '.join(images)}.")
+    return {name: image for name, image in images.items() if names is None or name in names}
+
+
+def to_registry(
+    layout: oci.Layout, images: dict[str, oci.Json], registry: oci.Registry, prefix: str, *, mirror: bool, check: bool
+) -> list[str]:
     loaded = []
-    for name, image in layout.images().items():
+    for name, image in images.items():
         reference = oci.Reference.parse(name)
-        for repository in (reference.repository, f"{reference.host}/{reference.repository}"):
+        repositories = [reference.repository, *([f"{reference.host}/{reference.repository}"] if mirror else [])]
+        for repository in (f"{prefix}/{each}".strip("/") for each in repositories):
             tag = reference.tag or reference.digest
             if registry.has(f"{repository}/manifests/{tag}") == image["digest"]:
                 continue
@@ -88,39 +126,78 @@ def to_registry(layout: oci.Layout, registry: oci.Registry, *, check: bool) -> l
     return loaded
 
 
-def to_containerd(layout: oci.Layout, command: list[str], *, check: bool) -> list[str]:
+def to_containerd(layout: oci.Layout, images: dict[str, oci.Json], command: list[str], *, check: bool) -> list[str]:
     ctr = [*command, "--namespace", NAMESPACE, "images"]
-    listed = run([*ctr, "list"]).decode().splitlines()[1:]
-    # ctr lists name, media type and digest first.
-    digests = {fields[0]: fields[2] for fields in map(str.split, listed) if len(fields) > 2}
-    images = {name: image for name, image in layout.images().items() if digests.get(name) != image["digest"]}
+    images = lacking(images, run([*ctr, "list"]).decode())
     for name, image in images.items():
         if not check:
             report(f"importing {name}")
             with tempfile.TemporaryFile() as file:
-                archive(layout, image, file)
+                archive(layout, {name: image}, file)
                 run([*ctr, "import", "-"], file)
     return list(images)
 
 
-def archive(layout: oci.Layout, image: oci.Json, file: IO[bytes]) -> None:
-    """Write one image of the layout as an archive of its own."""
-    index = {"schemaVersion": 2, "manifests": [image]}
+def lacking(images: dict[str, oci.Json], listed: str) -> dict[str, oci.Json]:
+    """The images that are not in what ``ctr images list`` says, or are there with another digest."""
+    # ctr lists name, media type and digest first.
+    digests = {fields[0]: fields[2] for fields in map(str.split, listed.splitlines()[1:]) if len(fields) > 2}
+    return {name: image for name, image in images.items() if digests.get(name) != image["digest"]}
+
+
+def by_program(layout: oci.Layout, images: dict[str, oci.Json], command: list[str], *, check: bool) -> list[str]:
+    for name, image in images.items():
+        if not check:
+            report(f"loading {name}")
+            # By its path, which the program opens itself.
+            with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+                archive(layout, {name: image}, file)
+                run([*command, file.name])
+    return list(images)
+
+
+def to_archive(layout: oci.Layout, images: dict[str, oci.Json], path: str, listed: str, *, check: bool) -> list[str]:
+    images = lacking(images, listed)
+    if images and not check:
+        with Path(path).open("w+b") as file:
+            archive(layout, images, file)
+    return list(images)
+
+
+def archive(layout: oci.Layout, images: dict[str, oci.Json], file: IO[bytes]) -> None:
+    """Write some images of the layout as an archive: for containerd, and for Docker those of one architecture."""
+    described = []
+    for name, image in images.items():
+        manifest = layout.read(image["digest"])
+        if "config" in manifest:
+            layers = [blob(part) for part in manifest["layers"]]
+            described.append({"Config": blob(manifest["config"]), "RepoTags": [name], "Layers": layers})
+    texts = {
+        "oci-layout": '{"imageLayoutVersion": "1.0.0"}',
+        "index.json": oci.dump({"schemaVersion": 2, "manifests": list(images.values())}),
+        **({"manifest.json": json.dumps(described)} if described else {}),
+    }
     with tarfile.open(fileobj=file, mode="w") as tar:
-        for name, text in {"oci-layout": '{"imageLayoutVersion": "1.0.0"}', "index.json": oci.dump(index)}.items():
-            member = tarfile.TarInfo(name)
+        for path, text in texts.items():
+            member = tarfile.TarInfo(path)
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
-        for digest in dict.fromkeys(digest for digest, _descriptor in layout.walk(image)):
-            tar.add(layout.blob(digest), f"blobs/{digest.replace(':', '/')}")
+        parts = dict(part for image in images.values() for part in layout.walk(image))
+        for digest, part in parts.items():
+            tar.add(layout.blob(digest), blob(part))
+    file.flush()
     file.seek(0)
+
+
+def blob(part: oci.Json) -> str:
+    return f"blobs/{part['digest'].replace(':', '/')}"
 
 
 def run(command: list[str], stdin: IO[bytes] | None = None) -> bytes:
     try:
         done = subprocess.run(command, stdin=stdin or subprocess.DEVNULL, capture_output=True, check=False)
     except FileNotFoundError as error:
-        raise oci.OciError(f"There is no {command[0]}. Expected containerd's ctr (bundle_ctr).") from error
+        raise oci.OciError(f"There is no {command[0]}. Expected that program on PATH.") from error
     if done.returncode:
         raise oci.OciError(f"{' '.join(command)} failed: {done.stderr.decode(errors='replace').strip()[-1000:]}")
     return done.stdout
@@ -130,21 +207,34 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "src": {"type": "path", "required": True},
+            "names": {"type": "list", "elements": "str"},
             "registry": {"type": "str"},
+            "mirror": {"type": "bool", "default": True},
             "insecure": {"type": "bool", "default": False},
             "containerd": {"type": "list", "elements": "str"},
+            "loader": {"type": "list", "elements": "str"},
+            "archive": {"type": "path"},
+            "listed": {"type": "str", "default": ""},
         },
-        mutually_exclusive=[("registry", "containerd")],
-        required_one_of=[("registry", "containerd")],
+        mutually_exclusive=[("registry", "containerd", "loader", "archive")],
+        required_one_of=[("registry", "containerd", "loader", "archive")],
         supports_check_mode=True,
     )
-    layout = oci.Layout(Path(module.params["src"]))
+    options = module.params
+    layout = oci.Layout(Path(options["src"]))
+    check = module.check_mode
     try:
-        if module.params["registry"]:
-            registry = oci.Registry(module.params["registry"], module.params["insecure"])
-            loaded = to_registry(layout, registry, check=module.check_mode)
+        images = chosen(layout, options["names"])
+        if options["registry"]:
+            host, _slash, prefix = options["registry"].partition("/")
+            registry = oci.Registry(host, options["insecure"])
+            loaded = to_registry(layout, images, registry, prefix, mirror=options["mirror"], check=check)
+        elif options["containerd"]:
+            loaded = to_containerd(layout, images, options["containerd"], check=check)
+        elif options["archive"]:
+            loaded = to_archive(layout, images, options["archive"], options["listed"], check=check)
         else:
-            loaded = to_containerd(layout, module.params["containerd"], check=module.check_mode)
+            loaded = by_program(layout, images, options["loader"], check=check)
     except (oci.OciError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(loaded), loaded=loaded)

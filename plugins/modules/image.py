@@ -6,17 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: image
-short_description: Build container images with buildah and push them
+short_description: Build container images with buildah, into a registry or a folder
 version_added: 0.1.0
 author: The continuum.edge maintainers (@continuum-edge)
 description:
-  - Builds each image and pushes it to a registry. No Docker is needed.
-  - An image that is in the registry and was built from the same content is left alone.
+  - Builds each image, and pushes it to a registry or into a folder. No Docker is needed.
+  - An image that is there and was built from the same content is left alone.
 options:
   registry:
     description: Host and port of the registry.
     type: str
-    required: true
+  layout:
+    description: Folder in the form of the OCI image layout, in the place of a registry.
+    type: path
   insecure:
     description: Speak plain HTTP to the registry.
     type: bool
@@ -82,7 +84,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 built:
-  description: References of the images that were built and pushed, or would be in check mode.
+  description: References of the images that were built, or would be in check mode.
   returned: always
   type: list
   elements: str
@@ -97,14 +99,21 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.continuum.edge.plugins.module_utils import oci
-from ansible_collections.continuum.edge.plugins.module_utils.image import ImageError, Recipe, build_and_push, built_from
+from ansible_collections.continuum.edge.plugins.module_utils.image import (
+    ImageError,
+    Recipe,
+    build_and_push,
+    built_from,
+    built_in,
+)
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "registry": {"type": "str", "required": True},
+            "registry": {"type": "str"},
+            "layout": {"type": "path"},
             "insecure": {"type": "bool", "default": False},
             "storage": {"type": "path", "required": True},
             "images": {
@@ -121,9 +130,12 @@ def main() -> None:
                 },
             },
         },
+        mutually_exclusive=[("registry", "layout")],
+        required_one_of=[("registry", "layout")],
         supports_check_mode=True,
     )
-    registry = oci.Registry(module.params["registry"], module.params["insecure"])
+    folder = module.params["layout"]
+    place = oci.Layout(Path(folder)) if folder else oci.Registry(module.params["registry"], module.params["insecure"])
     built: list[str] = []
     keys: dict[str, str] = {}
     try:
@@ -139,11 +151,16 @@ def main() -> None:
                 tuple(sorted(image["architectures"])),
             )
             key = keys[image["reference"]] = recipe.key()
-            if built_from(registry, repository, tag) == key:
+            before = (
+                built_in(place, image["reference"])
+                if isinstance(place, oci.Layout)
+                else built_from(place, repository, tag)
+            )
+            if before == key:
                 continue
             if not module.check_mode:
                 report(f"building {image['reference']}")
-                build_and_push(recipe, key, registry, image["reference"], Path(module.params["storage"]))
+                build_and_push(recipe, key, place, image["reference"], Path(module.params["storage"]))
             built.append(image["reference"])
     except (ImageError, oci.OciError, OSError) as error:
         module.fail_json(msg=str(error), built=built, keys=keys)

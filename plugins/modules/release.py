@@ -159,6 +159,12 @@ app_version:
   returned: success
   type: str
   sample: 0.9.0
+images:
+  description: Full names of the images that its pods ask for.
+  returned: success
+  type: list
+  elements: str
+  sample: ["registry.k8s.io/metrics-server/metrics-server:v0.9.0"]
 objects:
   description: The objects that differ, by what happens to them.
   returned: success
@@ -214,6 +220,7 @@ def outcome(release: helm.Release | None, difference: helm.Difference) -> dict[s
         "revision": release.revision if release else 0,
         "chart": release.chart if release else "",
         "app_version": release.app_version if release else "",
+        "images": sorted(bundle.images_of(helm.split(release.manifest))) if release else [],
         "objects": {
             "added": [c.title for c in difference.objects if c.before is None] + difference.missing,
             "changed": [c.title for c in difference.objects if c.before is not None and c.after is not None],
