@@ -87,21 +87,21 @@ host.fileExists = (path) => sources.has(path) || fileExists(path);
 host.readFile = (path) => sources.get(path) ?? readFile(path);
 const program = ts.createProgram([...sources.keys()], options, host);
 
-const known = units();
-const found = {};
+const unitNames = units();
+const faults = {};
 for (const [path, [file, dashboard]] of dashboards) {
   const diagnostics = [...program.getSyntacticDiagnostics(program.getSourceFile(path)), ...program.getSemanticDiagnostics(program.getSourceFile(path))];
-  found[file] = diagnostics.map((d) => {
+  faults[file] = diagnostics.map((d) => {
     const { text } = program.getSourceFile(path);
     const start = text.lastIndexOf('\nconst ', d.start) + 7;
     return `${text.slice(start, text.indexOf(':', start))}: ${ts.flattenDiagnosticMessageText(d.messageText, ' ')}`;
   });
   // A heat map's axis and a table's columns have units of their own.
   const visit = (value, key) => {
-    if (key === 'unit' && !known.has(value)) found[file].push(`unit ${JSON.stringify(value)} is none of Grafana's`);
+    if (key === 'unit' && !unitNames.has(value)) faults[file].push(`unit ${JSON.stringify(value)} is none of Grafana's`);
     if (value?.id === 'unit') visit(value.value, 'unit');
     if (value && typeof value === 'object') Object.entries(value).forEach(([k, v]) => visit(v, k));
   };
   visit(dashboard);
 }
-console.log(JSON.stringify(found, null, 1));
+console.log(JSON.stringify(faults, null, 1));
