@@ -17,11 +17,10 @@ from typing import IO, Any, Protocol
 
 from .application import ApplicationError, obstacle, stamp
 from .kubernetes_api import Object
+from .volume import pod_like
 
 LAST = "last_run.json"
 LOOK = 0.3
-# The reader gets these fields of the master's pod, so that it can run where the master could, and read the volume.
-KEPT = ("affinity", "imagePullSecrets", "nodeSelector", "securityContext", "tolerations")
 # The monitoring API leaves its last word there, a moment after the application's end.
 PACK = """\
 cd "/results/$3"
@@ -60,37 +59,18 @@ def reader(name: str, job: Object) -> Object | None:
     if "persistentVolumeClaim" not in volume:
         return None
     master = next(container for container in spec["containers"] if container["name"] == "master")
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": name,
-            "labels": {"app.kubernetes.io/name": "compss", "app.kubernetes.io/component": "reader"},
-        },
-        "spec": {
-            **{key: spec[key] for key in KEPT if key in spec},
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            # Kubernetes ends the pod where nobody removes it.
-            "activeDeadlineSeconds": 900,
-            "containers": [
-                {
-                    "name": "reader",
-                    "image": master["image"],
-                    "imagePullPolicy": master["imagePullPolicy"],
-                    "command": ["sleep", "900"],
-                    "securityContext": master.get("securityContext", {}),
-                    "resources": {
-                        "requests": {"cpu": "10m", "memory": "16Mi"},
-                        "limits": {"cpu": "500m", "memory": "128Mi"},
-                    },
-                    "volumeMounts": [{"name": "results", "mountPath": "/results", "readOnly": True}],
-                }
-            ],
-            "volumes": [volume],
-        },
+    container = {
+        "name": "reader",
+        "image": master["image"],
+        "imagePullPolicy": master["imagePullPolicy"],
+        "command": ["sleep", "900"],
+        "securityContext": master.get("securityContext", {}),
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "500m", "memory": "128Mi"}},
+        "volumeMounts": [{"name": "results", "mountPath": "/results", "readOnly": True}],
     }
+    labels = {"app.kubernetes.io/name": "compss", "app.kubernetes.io/component": "reader"}
+    # Kubernetes ends the pod where nobody removes it.
+    return pod_like(spec, name, labels, container, volume, activeDeadlineSeconds=900)
 
 
 def open_volume(volume: Volume, definition: Object, timeout: float, sleep: Callable[[float], None]) -> None:

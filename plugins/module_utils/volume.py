@@ -24,6 +24,8 @@ WAIT = 2.0
 # A file system that was made for a volume has a folder lost+found, which only root reads.
 TAR_OUT = ["/bin/tar", "-cf", "-", "--exclude=./lost+found", "-C"]
 TAR_IN = ["/bin/tar", "-xf", "-", "-C"]
+# What a pod needs of another one's spec to run where that one could, and to read the same volume.
+ALIKE = ("affinity", "imagePullSecrets", "nodeSelector", "securityContext", "tolerations")
 
 
 class VolumeError(Exception):
@@ -263,6 +265,24 @@ def renew(cluster: Cluster, claim: str, timeout: float) -> None:
     cluster.create(new)
 
 
+def pod_like(spec: Object, name: str, labels: Object, container: Object, volume: Object, **fields: int) -> Object:
+    """A pod with one container and one volume that runs where a pod of ``spec`` could; it has no access to the API."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            **{key: copy.deepcopy(spec[key]) for key in ALIKE if key in spec},
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            **fields,
+            "containers": [container],
+            "volumes": [volume],
+        },
+    }
+
+
 @contextmanager
 def keeper(cluster: Cluster, mount: Mount, claim: str, timeout: float) -> Iterator[Mount]:
     """A pod like the one that ran on the volume, which does nothing."""
@@ -278,26 +298,8 @@ def keeper(cluster: Cluster, mount: Mount, claim: str, timeout: float) -> Iterat
         "stdin": True,
         "volumeMounts": [each for each in mount.container["volumeMounts"] if each["name"] == volume["name"]],
     }
-    same = ("securityContext", "nodeSelector", "tolerations", "imagePullSecrets", "affinity")
-    cluster.create(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "name": name,
-                "namespace": cluster.namespace,
-                "labels": {"app.kubernetes.io/name": "backup", "app.kubernetes.io/managed-by": "continuum.edge"},
-            },
-            "spec": {
-                **{key: copy.deepcopy(spec[key]) for key in same if key in spec},
-                "restartPolicy": "Never",
-                "automountServiceAccountToken": False,
-                "terminationGracePeriodSeconds": 0,
-                "containers": [container],
-                "volumes": [volume],
-            },
-        }
-    )
+    labels = {"app.kubernetes.io/name": "backup", "app.kubernetes.io/managed-by": "continuum.edge"}
+    cluster.create(pod_like(spec, name, labels, container, volume, terminationGracePeriodSeconds=0))
 
     def running() -> bool:
         return ((cluster.get("v1", "Pod", name) or {}).get("status") or {}).get("phase") == "Running"
