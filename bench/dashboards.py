@@ -10,7 +10,6 @@ Prints one JSON object per figure on stdout, progress on stderr.
 from __future__ import annotations
 
 import json
-import shutil
 import statistics
 import tempfile
 import time
@@ -110,11 +109,8 @@ def measure(folder: Path) -> None:
 
 
 def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="continuum-bench-dashboards-"))
-    try:
-        measure(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="continuum-bench-dashboards-", ignore_cleanup_errors=True) as folder:
+        measure(Path(folder))
 
 
 if __name__ == "__main__":
