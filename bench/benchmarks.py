@@ -25,7 +25,7 @@ MAKE_UP = "make up"
 SITE = "ansible-playbook playbooks/site.yml -i inventories/local"
 
 
-# Against bare Helm
+# site.yml against bare Helm
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def sites(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
     ]
 
 
-# Out of a bundle
+# site.yml out of a bundle
 
 
 def bundle(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
@@ -298,7 +298,7 @@ def cold(cluster: Cluster, _: argparse.Namespace) -> list[Figure]:
     ]
 
 
-# The lean profile
+# What the lean profile takes
 
 MONITORING = {
     "Prometheus": "monitoring/prometheus-server-",
@@ -368,7 +368,7 @@ def lean(cluster: Cluster, options: argparse.Namespace) -> list[Figure]:
     ]
 
 
-# Programs
+# Benchmarks that are programs of their own
 
 
 def program(name: str, *, needs: str = "programs") -> Callable[[Cluster, argparse.Namespace], list[Figure]]:

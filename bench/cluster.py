@@ -139,7 +139,7 @@ class Cluster:
         ]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    # Prometheus
+    # What Prometheus says
 
     @property
     def prometheus(self) -> str:
@@ -183,7 +183,7 @@ class Cluster:
                 sys.exit(f"bench: error: not up after {timeout:.0f} s: {', '.join(missing)}")
             time.sleep(0.5)
 
-    # Memory
+    # How much memory is in use
 
     def pods(self) -> dict[str, float]:
         """Working sets in bytes, as the kubelets tell them, of each pod by namespace/name."""

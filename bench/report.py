@@ -194,7 +194,7 @@ def rows(rounds: Iterable[Round]) -> list[Row]:
     return [Row(each) for each in kinds.values()]
 
 
-# The machine
+# What is true of the machine
 
 
 def cores() -> int:
@@ -241,7 +241,7 @@ def settle(seconds: float) -> None:
         time.sleep(5)
 
 
-# The file and the page
+# The file of the rounds, and the page
 
 
 class Report:

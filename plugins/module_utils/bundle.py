@@ -41,7 +41,7 @@ class BundleError(Exception):
     """What was found, what was expected, what to do."""
 
 
-# Making
+# Making the parts of a bundle
 
 
 def pack(files: Mapping[str, bytes | Path]) -> bytes:
@@ -202,7 +202,7 @@ def _images(folder: Path) -> Iterator[Json]:
         yield _component("container", f"{reference.host}/{reference.repository}", version, purl, digest)
 
 
-# Checking
+# Checking a bundle
 
 
 def file_digest(path: Path) -> str:

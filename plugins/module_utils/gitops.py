@@ -111,7 +111,7 @@ def render(entries: list[Entry], settings: Settings, template: Template) -> dict
     return files
 
 
-# Refusing
+# Refusing what cannot be rendered
 
 
 def _refuse(entries: list[Entry], settings: Settings) -> None:
@@ -216,7 +216,7 @@ def waves(entries: list[Entry]) -> dict[str, int]:
     return depths
 
 
-# Argo CD
+# Files for Argo CD
 
 
 def _argocd(entries: list[Entry], settings: Settings, charts: Mapping[str, str]) -> dict[str, list[Json]]:
@@ -281,7 +281,7 @@ def _application(name: str, entry: Entry, source: Json, wave: int, settings: Set
     }
 
 
-# Flux
+# Files for Flux
 
 
 def _flux(entries: list[Entry], settings: Settings, charts: Mapping[str, str]) -> dict[str, list[Json]]:
@@ -406,7 +406,7 @@ def _kustomization(entry: Entry, settings: Settings) -> Json:
     }
 
 
-# Writing down
+# YAML and the README of the folder
 
 
 def _yaml(*objects: Json) -> bytes:

@@ -16,7 +16,7 @@ import yaml
 
 _TAG = "tag:yaml.org,2002:"
 
-# Reading
+# Reading YAML
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -66,7 +66,7 @@ def load_all(text: str) -> Iterator[Any]:
     yield from yaml.load_all(text, Loader=_Loader)
 
 
-# Writing
+# Writing YAML
 
 # A number, a date or a time of any reader has no other characters. Some texts are quoted that need not be.
 _LIKE_A_NUMBER = re.compile(r"[-+.0-9][-+.:,_0-9a-fA-FxXoOtTzZ \t]*")

@@ -107,7 +107,7 @@ def _with_tar() -> Iterator[None]:
         raise VolumeError(f"{error} Expected an image with a tar.") from error
 
 
-# To a file
+# Saving a volume to a file
 
 
 def save(cluster: Cluster, claim: str, archive: Path, guard: Guard | None, attempts: int = 3) -> str:
@@ -172,7 +172,7 @@ class Guard:
         return "\n".join(matches)
 
 
-# From a file
+# Restoring a volume from a file
 
 
 def _digest(path: Path) -> str:

@@ -188,7 +188,7 @@ def test_node_exporter_runs_the_collectors_that_are_read(render: Render) -> None
     assert arguments == ["--collector.disable-defaults", "--collector.loadavg", "--collector.netdev"]
 
 
-# The schema
+# What the schema refuses
 
 
 def objects_of(node: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -46,7 +46,7 @@ def made(manifest: str = CONFIG_MAP, **other: Any) -> Release:
     return Release(manifest=manifest, **{**facts, **other})
 
 
-# Comparing
+# Comparing two releases
 
 
 def test_the_same_is_no_difference() -> None:
@@ -146,7 +146,7 @@ def test_another_chart_is_refused() -> None:
         release.refuse_other_chart(SPEC, made(), made(chart="other-1.2.3"))
 
 
-# Secrets
+# Showing a difference without its secrets
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_text_is_shown_by_its_lines() -> None:
     assert release.dump({"b": "one\ntwo\n", "a": 1}) == "a: 1\nb: |\n  one\n  two\n"
 
 
-# Errors
+# Explaining helm's errors
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_bad_durations(text: str) -> None:
         release.seconds(text)
 
 
-# What is not ready
+# Telling what is not ready
 
 
 def pod(**status: Any) -> dict[str, list[dict[str, Any]]]:
@@ -311,7 +311,7 @@ def test_long_lists_are_shortened() -> None:
     assert release.shorten(["a", "b", "c"], 2) == "a; b; and 1 more"
 
 
-# Reading
+# Reading what is deployed
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_objects_are_asked_for_where_helm_does_not_give_them(
     assert asked == calls
 
 
-# Charts
+# Finding and downloading charts
 
 
 def fake_helm(folder: Path) -> Helm:

@@ -47,7 +47,7 @@ class Answers(Helm):
         return [call[0] for call in self.calls]
 
 
-# Recovering
+# Recovering from an interrupted run
 
 
 def history(*states: str) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ def test_a_recovery_that_is_refused_says_why() -> None:
         helm.recover(program, SPEC, release("pending-upgrade"))
 
 
-# Upgrading
+# Upgrading a release
 
 UPGRADED = "a notice\n" + json.dumps({"version": 4, "info": {"status": "deployed"}, "manifest": OBJECT % ""})
 
@@ -140,7 +140,7 @@ def test_a_failure_without_a_roll_back_says_that_it_was_left() -> None:
     assert "rolled back" not in text
 
 
-# Rolling back
+# Rolling a release back
 
 
 def test_an_earlier_revision_is_read_and_deployed_again() -> None:
@@ -164,7 +164,7 @@ def test_a_roll_back_that_is_refused_says_why() -> None:
         )
 
 
-# Removing
+# Removing a release
 
 
 @pytest.mark.parametrize(("major", "wait"), [(3, "--wait"), (4, "--wait=legacy")])
