@@ -107,6 +107,7 @@ def build_and_push(recipe: Recipe, key: str, place: oci.Registry | oci.Layout, r
         target, options = f"oci:{place.folder}:{reference}", []
     else:
         target, options = f"docker://{place.host}/{reference}", [f"--tls-verify={str(not place.insecure).lower()}"]
+        options += [f"--authfile={place.auth_file}"] if place.auth_file else []
     arguments = [f"--build-arg={argument}={value}" for argument, value in recipe.arguments]
     # Each image has its architecture in its name; a build for this machine alone has none.
     images = {f"{name}-{each}": [f"--arch={each}"] for each in recipe.architectures} or {name: []}

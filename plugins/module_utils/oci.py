@@ -74,12 +74,13 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 @dataclass
 class Registry:
-    """A registry, spoken to over plain HTTP if ``insecure``."""
+    """A registry, spoken to over plain HTTP if ``insecure``. ``auth_file`` may have a login for it."""
 
     host: str
     insecure: bool = False
     #: Seconds that an answer may take.
     timeout: int = 60
+    auth_file: str = ""
     tokens: dict[str, str] = field(default_factory=dict, repr=False)
 
     def open(
@@ -113,7 +114,7 @@ class Registry:
     def _authorize(self, challenge: str, repository: str) -> str:
         kind, _space, rest = challenge.partition(" ")
         try:
-            known = registry_login.find(self.host, repository)
+            known = registry_login.find(self.host, repository, self.auth_file)
         except registry_login.LoginError as error:
             raise OciError(f"Registry {self.host} wants a login. {error}") from error
         if kind.lower() == "basic" and known:
@@ -332,6 +333,14 @@ def push(registry: Registry, repository: str, tag: str, layout: Layout, image: J
             target = target.partition("/v2/")[2] if urllib.parse.urlsplit(target).netloc == registry.host else target
             _send(registry, "PUT", target, layout.blob(digest), "application/octet-stream")
     return True
+
+
+def remove(registry: Registry, repository: str, tag: str, *, check: bool = False) -> bool:
+    """Take an image out of a registry. Returns whether it was there; ``check`` only looks."""
+    digest = registry.has(f"{repository}/manifests/{tag}")
+    if digest and not check:
+        _send(registry, "DELETE", f"{repository}/manifests/{digest}")
+    return bool(digest)
 
 
 def _send(registry: Registry, method: str, path: str, file: Path | None = None, kind: str = "") -> HTTPResponse:

@@ -35,20 +35,22 @@ class Login:
         return base64.b64encode(f"{self.user}:{self.secret}".encode()).decode()
 
 
-def files() -> Iterator[Path]:
-    """Where a login may be kept, the first that has one wins: podman's places, then docker's, as podman looks."""
+def files(named: str = "") -> Iterator[Path]:
+    """Where a login may be kept, the first that has one wins: a named file, podman's places, then docker's."""
     home = Path.home()
-    if named := os.environ.get("REGISTRY_AUTH_FILE"):
+    if named:
         yield Path(named)
+    if kept := os.environ.get("REGISTRY_AUTH_FILE"):
+        yield Path(kept)
     yield Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/containers/{os.getuid()}", "containers/auth.json")
     yield Path(f"/run/containers/{os.getuid()}/auth.json")
     yield Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config", "containers/auth.json")
     yield Path(os.environ.get("DOCKER_CONFIG") or home / ".docker", "config.json")
 
 
-def find(host: str, repository: str) -> Login | None:
-    """The login for a repository of a registry; None where nobody has logged in."""
-    for path in files():
+def find(host: str, repository: str, auth_file: str = "") -> Login | None:
+    """The login for a repository of a registry; None where nobody has logged in. ``auth_file`` is looked in first."""
+    for path in files(auth_file):
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:

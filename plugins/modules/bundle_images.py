@@ -40,6 +40,10 @@ options:
     description: Speak plain HTTP to O(registry).
     type: bool
     default: false
+  auth_file:
+    description: File of logins, as C(podman login) writes it, that is looked in before the user's own. Empty for none.
+    type: str
+    default: ""
   containerd:
     description: Where it is to be containerd, the command of C(ctr) with what has to stand before it.
     type: list
@@ -211,6 +215,7 @@ def main() -> None:
             "registry": {"type": "str"},
             "mirror": {"type": "bool", "default": True},
             "insecure": {"type": "bool", "default": False},
+            "auth_file": {"type": "str", "default": ""},
             "containerd": {"type": "list", "elements": "str"},
             "loader": {"type": "list", "elements": "str"},
             "archive": {"type": "path"},
@@ -227,7 +232,7 @@ def main() -> None:
         images = chosen(layout, options["names"])
         if options["registry"]:
             host, _slash, prefix = options["registry"].partition("/")
-            registry = oci.Registry(host, options["insecure"])
+            registry = oci.Registry(host, options["insecure"], auth_file=options["auth_file"])
             loaded = to_registry(layout, images, registry, prefix, mirror=options["mirror"], check=check)
         elif options["containerd"]:
             loaded = to_containerd(layout, images, options["containerd"], check=check)

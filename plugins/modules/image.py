@@ -10,9 +10,15 @@ short_description: Build container images with buildah, into a registry or a fol
 version_added: 0.1.0
 author: The continuum.edge maintainers (@continuum-edge)
 description:
-  - Builds each image, and pushes it to a registry or into a folder. No Docker is needed.
+  - Builds each image, and pushes it to a registry or into a folder. Removes it from a registry. No Docker is needed.
   - An image that is there and was built from the same content is left alone.
+  - The logins of podman and docker are used, where the registry asks for one.
 options:
+  state:
+    description: Whether the registry has the images.
+    type: str
+    choices: [present, absent]
+    default: present
   registry:
     description: Host and port of the registry.
     type: str
@@ -23,6 +29,10 @@ options:
     description: Speak plain HTTP to the registry.
     type: bool
     default: false
+  auth_file:
+    description: File of logins, as C(podman login) writes it, that is looked in before the user's own. Empty for none.
+    type: str
+    default: ""
   storage:
     description: Folder for buildah's own storage.
     type: path
@@ -63,7 +73,7 @@ options:
         default: []
 attributes:
   check_mode:
-    description: Says which images would be built without building them.
+    description: Says which images would be built or removed, and does neither.
     support: full
   diff_mode:
     description: There is nothing to show of an image.
@@ -88,6 +98,11 @@ built:
   returned: always
   type: list
   elements: str
+removed:
+  description: References of the images that were removed, or would be in check mode.
+  returned: always
+  type: list
+  elements: str
 keys:
   description: By reference, the hash of what the image is built from, which is in its label C(edge.continuum.content).
   returned: always
@@ -95,6 +110,7 @@ keys:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -109,12 +125,24 @@ from ansible_collections.continuum.edge.plugins.module_utils.image import (
 from ansible_collections.continuum.edge.plugins.module_utils.progress import report
 
 
+def to_recipe(image: dict[str, Any]) -> Recipe:
+    return Recipe(
+        Path(image["containerfile"]),
+        Path(image["context"]),
+        tuple(image["include"]),
+        tuple(sorted((name, str(value)) for name, value in image["arguments"].items())),
+        tuple(sorted(image["architectures"])),
+    )
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "registry": {"type": "str"},
             "layout": {"type": "path"},
             "insecure": {"type": "bool", "default": False},
+            "auth_file": {"type": "str", "default": ""},
             "storage": {"type": "path", "required": True},
             "images": {
                 "type": "list",
@@ -132,24 +160,25 @@ def main() -> None:
         },
         mutually_exclusive=[("registry", "layout")],
         required_one_of=[("registry", "layout")],
+        required_if=[("state", "absent", ["registry"])],
         supports_check_mode=True,
     )
-    folder = module.params["layout"]
-    place = oci.Layout(Path(folder)) if folder else oci.Registry(module.params["registry"], module.params["insecure"])
+    folder, host = module.params["layout"], module.params["registry"]
+    registry = oci.Registry(host, module.params["insecure"], auth_file=module.params["auth_file"])
+    place = oci.Layout(Path(folder)) if folder else registry
     built: list[str] = []
+    removed: list[str] = []
     keys: dict[str, str] = {}
     try:
         for image in module.params["images"]:
             repository, colon, tag = image["reference"].rpartition(":")
             if not colon or "/" in tag:
                 raise ImageError(f"reference {image['reference']} has no tag: write repository:tag")
-            recipe = Recipe(
-                Path(image["containerfile"]),
-                Path(image["context"]),
-                tuple(image["include"]),
-                tuple(sorted((name, str(value)) for name, value in image["arguments"].items())),
-                tuple(sorted(image["architectures"])),
-            )
+            if module.params["state"] == "absent":
+                if oci.remove(registry, repository, tag, check=module.check_mode):
+                    removed.append(image["reference"])
+                continue
+            recipe = to_recipe(image)
             key = keys[image["reference"]] = recipe.key()
             before = (
                 built_in(place, image["reference"])
@@ -163,8 +192,8 @@ def main() -> None:
                 build_and_push(recipe, key, place, image["reference"], Path(module.params["storage"]))
             built.append(image["reference"])
     except (ImageError, oci.OciError, OSError) as error:
-        module.fail_json(msg=str(error), built=built, keys=keys)
-    module.exit_json(changed=bool(built), built=built, keys=keys)
+        module.fail_json(msg=str(error), built=built, removed=removed, keys=keys)
+    module.exit_json(changed=bool(built or removed), built=built, removed=removed, keys=keys)
 
 
 if __name__ == "__main__":

@@ -241,6 +241,7 @@ class Embedded:
         arguments = {
             "registry": self.registry,
             "insecure": True,
+            "auth_file": str(self.directory / "registry-auth.json"),
             "storage": str(self.directory / "cache" / "containers"),
             "images": [image],
         }

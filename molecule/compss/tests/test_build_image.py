@@ -14,6 +14,7 @@ import pytest
 
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 REGISTRY = "10.79.0.1:5001"
+AUTH = str(PROJECT / ".local" / "molecule" / "registry-auth.json")
 ARCHITECTURES = ["amd64", "arm64"]
 OCI = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
 
@@ -53,7 +54,8 @@ def folder(tmp_path: Path) -> Path:
         "context": str(tmp_path),
         "architectures": ARCHITECTURES,
     }
-    module = {"registry": REGISTRY, "insecure": True, "storage": str(tmp_path / "storage"), "images": [base]}
+    storage = str(tmp_path / "storage")
+    module = {"registry": REGISTRY, "insecure": True, "auth_file": AUTH, "storage": storage, "images": [base]}
     ansible("ansible", "localhost", "-m", "continuum.edge.image", "-a", json.dumps(module))
     return tmp_path
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -103,7 +105,7 @@ def test_socket_listens_on_the_bridge_only(host: Host, socket: str) -> None:
     assert host.socket(socket).is_listening
 
 
-@pytest.mark.parametrize("path", ["kubeconfig", "pki/ca.key", "pki/sa.key", "pki/etcd/ca.key"])
+@pytest.mark.parametrize("path", ["kubeconfig", "registry-auth.json", "pki/ca.key", "pki/sa.key", "pki/etcd/ca.key"])
 def test_secret_is_roots_own(host: Host, path: str) -> None:
     file = host.file(f"{CLUSTER}/{path}")
     assert file.user == "root"
@@ -151,7 +153,7 @@ def test_supervisor_is_in_a_cgroup_of_the_clusters_own() -> None:
     assert {line.split(":")[2] for line in groups} == {f"{CGROUP}/supervisor"}
 
 
-@pytest.mark.parametrize("package", ["containerd", "docker-registry", "etcd-server"])
+@pytest.mark.parametrize("package", ["containerd", "etcd-server"])
 def test_a_packages_own_service_does_not_start_with_the_machine(host: Host, package: str) -> None:
     """The package is there for its program alone; one that was there before the cluster may be enabled."""
     listed = host.check_output(f"dpkg-query --listfiles {package}").splitlines()
@@ -185,6 +187,48 @@ def test_service_answers_a_pod_on_the_node_of_its_backend(host: Host) -> None:
         assert not lost, f"{len(lost)} of {10 * len(pods)} connections"
     finally:
         kubectl(host, "delete pod/beside")
+
+
+NO_DIGEST = f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "answer"),
+    [
+        ("GET", "_catalog", 200),
+        ("GET", "registry.k8s.io/pause/manifests/3.10.1", 200),
+        ("POST", "registry.k8s.io/pause/blobs/uploads/", 401),
+        ("POST", f"other/blobs/uploads/?mount={NO_DIGEST}&from=registry.k8s.io/pause", 401),
+        ("PATCH", "registry.k8s.io/pause/blobs/uploads/1", 401),
+        ("PUT", "registry.k8s.io/pause/manifests/3.10.1", 401),
+        ("DELETE", f"registry.k8s.io/pause/manifests/{NO_DIGEST}", 401),
+        ("DELETE", f"registry.k8s.io/pause/blobs/{NO_DIGEST}", 401),
+    ],
+)
+def test_pods_read_the_registry_and_write_nothing(host: Host, method: str, path: str, answer: int) -> None:
+    """The path is asked for from within a pod's network, without a login and with a wrong one."""
+    node = kubectl(host, "-n kube-system get pods -l k8s-app=kube-dns -o jsonpath={.items[0].spec.nodeName}")
+    inside = f"nsenter --mount={CLUSTER}/nodes/{node}/ns/mnt"
+    pod = host.check_output(f"{inside} ls /run/netns").split()[0]
+    accept = "--header 'Accept: application/vnd.oci.image.manifest.v1+json'"
+    call = f"curl --silent --output /dev/null --write-out '%{{http_code}}' --request {method} {accept}"
+    for login in ("", "--user push:guess"):
+        command = f"{inside} nsenter --net=/run/netns/{pod} {call} {login} 'http://{GATEWAY}:5001/v2/{path}'"
+        assert host.check_output(command) == str(answer), login
+
+
+def test_registry_takes_what_its_host_pushes(host: Host) -> None:
+    (login,) = json.loads((CLUSTER / "registry-auth.json").read_text())["auths"].values()
+    request = urllib.request.Request(
+        f"http://{GATEWAY}:5001/v2/tests/none/blobs/uploads/",
+        method="POST",
+        headers={"Authorization": f"Basic {login['auth']}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 202
+    logs = host.check_output(f"cat {CLUSTER}/log/registry/*")
+    assert login["auth"] not in logs
+    assert base64.b64decode(login["auth"]).decode().partition(":")[2] not in logs
 
 
 def test_volume_is_full_when_it_is_full(host: Host, volume: Path) -> None:

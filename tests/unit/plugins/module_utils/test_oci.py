@@ -161,3 +161,26 @@ def test_layers_that_no_registry_hands_on_stay_where_they_are(registry: Served, 
     layout.write({"a": descriptor})
     assert "sha256:" + "f" * 64 not in [each for each, _part in layout.walk(descriptor)]
     assert layout.read(oci.digest_of(windows)) == manifest
+
+
+class Answering(oci.Registry):
+    """A registry that has one image, and notes what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__("registry.example")
+        self.asked: list[str] = []
+
+    def has(self, path: str) -> str | None:
+        return "sha256:1" if path == "a/manifests/1" else None
+
+    def open(self, method: str, path: str, *_: Any) -> Any:
+        self.asked.append(f"{method} {path}")
+
+
+def test_an_image_is_removed_by_its_digest_where_it_is() -> None:
+    registry = Answering()
+    assert not oci.remove(registry, "a", "2")
+    assert oci.remove(registry, "a", "1", check=True)
+    assert registry.asked == []
+    assert oci.remove(registry, "a", "1")
+    assert registry.asked == ["DELETE a/manifests/sha256:1"]

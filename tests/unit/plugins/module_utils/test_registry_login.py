@@ -104,6 +104,15 @@ def test_a_helper_that_fails_is_named(home: Path) -> None:
         registry_login.find("registry.example", "a")
 
 
+def test_a_file_that_is_given_comes_first(home: Path) -> None:
+    write(home / PODMAN[0], {"auths": {"registry.example": entry("one"), "other.example": entry("two")}})
+    write(home / "given.json", {"auths": {"registry.example": entry("given")}})
+    logins = [
+        registry_login.find(host, "a", str(home / "given.json")) for host in ("registry.example", "other.example")
+    ]
+    assert [login.user for login in logins if login] == ["given", "two"]
+
+
 def test_a_damaged_file_is_named(home: Path) -> None:
     write(home / PODMAN[0], {"auths": {"registry.example": {"auth": "%%%"}}})
     with pytest.raises(registry_login.LoginError, match=r"has a login for registry\.example that is none"):
