@@ -28,20 +28,29 @@ from . import context, wire
 from .channel import Channel
 from .description import DEPENDENCY, FILE, LIST, MAPPING, PREPARE, SEQUENCE, VALUE, pack, run_binary, unpack
 from .errors import COMPSsException, PyCOMPSsException
+from .storage import Storage, Use
 from .wire import MISSING, dump, load
 
 
 class Application:
     """Finds the application's functions and classes under the names that the master gave them."""
 
-    def __init__(self, main: tuple[str, str] | None, paths: list[str]) -> None:
+    def __init__(self, main: tuple[str, str] | None, paths: list[str], storage: Storage | None = None) -> None:
         self.main = main
+        #: Where persistent objects are; it is started before the script is imported.
+        self.storage = storage
+        #: The storage that is started.
+        self.use: Use | None = None
+        #: What is ended with this process.
+        self.ending = contextlib.ExitStack()
         for path in reversed(paths):
             if path not in sys.path and Path(path).is_dir():
                 sys.path.insert(0, path)
 
     def load_main(self) -> None:
         """Import the script under its own name, and let `__main__` mean it, as the master pickled it."""
+        if self.storage is not None and self.use is None:
+            self.use = self.ending.enter_context(self.storage.used(worker=True))
         if self.main is None:
             return
         name, path = self.main
@@ -66,6 +75,10 @@ class Application:
         self.load_main()
         if isinstance(reference, tuple):
             self.function(reference)
+
+    def around(self, values: list[Any]) -> contextlib.AbstractContextManager[Any]:
+        """What surrounds the call of a task with these arguments."""
+        return self.use.task(values) if self.use is not None else contextlib.nullcontext()
 
     def function(self, reference: Any) -> Callable[..., Any]:
         if not isinstance(reference, tuple):
@@ -249,7 +262,8 @@ class Executor:
             begin = time.time()
             if "prolog" in options:
                 run_binary(options["prolog"], names, values, only_args=True)
-            result = returned(target(*positional, **named), nreturns)
+            with self.application.around([*positional, *named.values()]):
+                result = returned(target(*positional, **named), nreturns)
             if "epilog" in options:
                 run_binary(options["epilog"], names, values, only_args=True)
             end = time.time()
@@ -306,10 +320,12 @@ def main() -> None:
         # Where memory runs out, the kernel should end the task, not the worker.
         Path("/proc/self/oom_score_adj").write_text("500")
     channel = Channel(socket.socket(fileno=descriptor))
-    (main_script, paths), _ = channel.receive()
+    (main_script, paths, storage), _ = channel.receive()
     context.role = "worker"
     wire.pool.limit = sys.maxsize
-    Executor(channel, folder, Application(main_script, paths)).serve()
+    application = Application(main_script, paths, storage)
+    with application.ending:
+        Executor(channel, folder, application).serve()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import signal
@@ -18,9 +19,10 @@ from typing import Any, NoReturn
 
 from compss_telemetry.sink import open_sink
 
-from . import context, settings
+from . import context, settings, storage
 from .errors import COMPSsException, PyCOMPSsException, TaskFailed
 from .results import Results
+from .storage import Storage
 
 MAX_SOURCES = 20_000
 MAX_SOURCE_BYTES = 64 << 20
@@ -29,7 +31,7 @@ MAX_SOURCE_BYTES = 64 << 20
 VALUED = (
     *("project", "resources", "scheduler", "scheduler_config", "comm", "conn", "streaming", "streaming_master_name"),
     *("streaming_master_port", "cpu_affinity", "gpu_affinity", "fpga_affinity", "fpga_reprogram", "io_executors"),
-    *("task_count", "external_debugger", "jmx_port", "task_execution", "storage_impl", "storage_conf", "master_name"),
+    *("task_count", "external_debugger", "jmx_port", "task_execution", "master_name"),
     *("jvm_master_opts", "jvm_workers_opts", "input_profile", "output_profile", "uuid", "base_log_dir", "classpath"),
     *("library_path", "appdir", "master_working_dir", "python_interpreter", "python_worker_cache", "python_mpi_worker"),
     *("python_propagate_virtual_environment", "python_cache_profiler", "external_adaptation", "checkpoint"),
@@ -76,6 +78,8 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--computing_units", type=int, default=os.cpu_count() or 1, help="of each local worker")
     parser.add_argument("--telemetry", help="Redis that gets the events of tasks, host:port or URL")
     parser.add_argument("--deadlines", help="name=seconds[+jitter],… or JSON")
+    parser.add_argument("--storage_impl", help="where persistent objects are: redis or dataclay")
+    parser.add_argument("--storage_conf", help="the storage's configuration file")
     parser.add_argument("--env_script", help="shell script whose environment the application gets")
     for name in VALUED:
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
@@ -98,6 +102,21 @@ def environment_of(script: str) -> dict[str, str]:
     if ended.returncode:
         raise PyCOMPSsException(f"--env_script={script} ended with status {ended.returncode}: {ended.stderr.strip()}")
     return dict(entry.split("=", 1) for entry in ended.stdout.split("\0") if "=" in entry)
+
+
+def storage_of(implementation: str | None, configuration: str | None) -> Storage | None:
+    """The storage that the options name; ends with status 2 where they cannot be followed."""
+    if not implementation or implementation == "null":
+        if configuration and configuration != "null":
+            print("runcompss: --storage_conf without --storage_impl: name the implementation, too", file=sys.stderr)
+            raise SystemExit(2)
+        return None
+    try:
+        storage.package(implementation)
+        return Storage(implementation, Path(configuration).read_text() if configuration else "")
+    except (PyCOMPSsException, OSError) as error:
+        print(f"runcompss: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def collect(root: Path, below: str) -> tuple[dict[str, bytes], list[str]]:
@@ -168,6 +187,7 @@ class Application:
             # As wrong arguments: trying again would not help.
             print(f"runcompss: {options.script}: no such file", file=sys.stderr)
             raise SystemExit(2)
+        self.storage = storage_of(options.storage_impl, options.storage_conf)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.folder = results_folder(options.log_dir, options.specific_log_dir, self.script)
         self.results = Results(self.folder, self.script.name, options.monitoring / 1000)
@@ -239,6 +259,7 @@ class Application:
                 sources=sources,
                 source_paths=[f"path{number}" for number in range(len(roots))],
                 paths=[],
+                storage=self.storage,
                 on_fatal=self.fatal,
                 expected=wanted,
                 blocked_timeout=self.options.blocked_timeout,
@@ -363,8 +384,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.env_script:
             os.environ.update(environment_of(options.env_script))
-        application.connect()
-        status = application.run()
+        with application.storage.used(worker=False) if application.storage else contextlib.nullcontext():
+            application.connect()
+            status = application.run()
     except SystemExit as ended:
         status = _status(ended)
     except (PyCOMPSsException, OSError) as error:

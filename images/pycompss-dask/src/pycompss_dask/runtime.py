@@ -33,6 +33,7 @@ from .progress import Progress
 from .report import Report
 from .resources import undeclared
 from .results import Results
+from .storage import Storage
 from .wire import MISSING, Call, Outcome, load
 from .worker import Cancellation, Host, Offer
 
@@ -53,6 +54,7 @@ class Runtime:
         sources: dict[str, bytes] | None = None,
         source_paths: list[str] | None = None,
         paths: Iterable[str] | None = None,
+        storage: Storage | None = None,
         on_fatal: Callable[[str], None] | None = None,
         expected: int = 0,
         blocked_timeout: float = BLOCKED_TIMEOUT,
@@ -94,7 +96,7 @@ class Runtime:
         client.register_plugin(Ledger())
         client.run_on_scheduler(begin)
         client.register_plugin(
-            Host(self.run, main, list(sys.path if paths is None else paths), sources, source_paths),
+            Host(self.run, main, list(sys.path if paths is None else paths), sources, source_paths, storage),
         )
         # The workers that are there are known before the first call, as replicated tasks need them.
         self._received(client.run_on_scheduler(drain, 0.0))

@@ -33,6 +33,7 @@ from . import memory, wire
 from .channel import Channel
 from .description import PREPARE
 from .resources import LARGE, undeclared
+from .storage import Storage
 from .wire import MISSING, Blob, Call, Outcome, Outputs
 
 MAX_OUTPUT = 1 << 20  # bytes of a task's printed output that travel to the master
@@ -99,7 +100,7 @@ class Slot:
         self.number = number
         #: Working folder of the executor; its tasks' output lies there.
         self.folder = folder / f"executor{number}"
-        #: What the executor is told first: the script and the folders to import from.
+        #: What the executor is told first: the script, the folders to import from, the storage.
         self.configuration = configuration
         #: The executor; none after it ended, until the next task.
         self.process: subprocess.Popen[bytes] | None = None
@@ -227,6 +228,7 @@ class Host(WorkerPlugin):
         paths: list[str],
         sources: dict[str, bytes] | None = None,
         source_paths: list[str] | None = None,
+        storage: Storage | None = None,
     ) -> None:
         #: The run that it serves.
         self.run = run
@@ -238,6 +240,8 @@ class Host(WorkerPlugin):
         self.sources = sources or {}
         #: Folders among the sources to import from; they come before `paths`.
         self.source_paths = source_paths or []
+        #: Where persistent objects are.
+        self.storage = storage
 
     def setup(self, worker: Worker) -> None:
         self.worker = worker
@@ -263,7 +267,7 @@ class Host(WorkerPlugin):
         self.slots: queue.LifoQueue[Slot] = queue.LifoQueue()
         kills = Kills()
         #: All executors.
-        self.all = [Slot(number, self.folder, (main, paths), kills) for number in range(units)]
+        self.all = [Slot(number, self.folder, (main, paths, self.storage), kills) for number in range(units)]
         for slot in reversed(self.all):
             slot.start()
             self.slots.put(slot)
