@@ -26,7 +26,7 @@ CONTROL_PLANE = [
     "local-volume-provisioner",
     "registry",
 ]
-ON_NODES = ["containerd", "kubelet", "kube-proxy"]
+ON_NODES = ["containerd", "kubelet", "kube-proxy", "network-policies"]
 SERVICES = CONTROL_PLANE + [f"{node}-{program}" for node in NODES for program in ON_NODES]
 
 
