@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pycompss.api.api import compss_wait_on
+from pycompss_dask import graph, wire
 from pycompss_dask.runtime import Runtime
 from support import plainly
 
 import programs
+
+stored = wire.Pickled.stored
 
 
 @pytest.mark.parametrize("name", sorted(programs.CASES))
@@ -42,3 +47,28 @@ def test_array_goes_and_comes_back(engine: Runtime, kind: str, size: int) -> Non
         assert found.dtype == given.dtype
         assert (found == given).all()
         assert found.flags.writeable
+
+
+@pytest.mark.parametrize("kind", ["array", "list", "object", "file"])
+def test_unchanged_value_is_copied_and_sent_once(
+    engine: Runtime, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "CACHED_BYTES", 100_000)  # one value alone may be larger
+    copies = []
+    monkeypatch.setattr(wire.Pickled, "stored", lambda given: copies.append(given.nbytes) or stored(given))
+    if kind == "file":
+        path = tmp_path / "large"
+        path.write_text("x" * 200_000)
+        assert compss_wait_on([programs.read(str(path)) for _ in range(3)]) == ["x" * 200_000] * 3
+    else:
+        array = np.zeros(25_000)
+        value = {"array": array, "list": array.tolist(), "object": {"a": array, "b": ["text"]}}[kind]
+        changing = value["a"] if isinstance(value, dict) else value
+        found = [programs.same(value) for _ in range(3)]
+        assert len([size for size in copies if size > 100_000]) == 1
+        # What the main program changes in place is seen by the calls that follow.
+        changing[24_999] = 1.0
+        found.append(programs.same(value))
+        values = [each["a"] if isinstance(each, dict) else each for each in compss_wait_on(found)]
+        assert [each[24_999] for each in values] == [0.0, 0.0, 0.0, 1.0]
+    assert len([size for size in copies if size > 100_000]) == (1 if kind == "file" else 2)

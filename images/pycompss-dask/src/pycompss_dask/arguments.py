@@ -15,7 +15,7 @@ from .description import DEPENDENCY, FILE, INLINE, LIST, MAPPING, NEW, SEQUENCE,
 from .errors import PyCOMPSsException
 from .graph import Graph
 from .parameters import IN, Parameter
-from .wire import IMMUTABLE, Blob, dump, revive
+from .wire import IMMUTABLE, Pickled, dump, pickled, revive
 
 PRIMITIVES = (int, float, bool, str, bytes, complex, tuple, list, dict, set, frozenset, object, type(None))
 
@@ -179,7 +179,7 @@ class Arguments:
         if parameter.writes and _immutable(element) and isinstance(container, (list, dict, deque)):
             # A number cannot be followed by its identity: a future takes its place.
             datum = Datum(next(self.numbers))
-            before = building.depend(self.graph.literal(dump(element)))
+            before = building.depend(self.graph.literal(pickled(element)))
             building.replacements.append((container, key, datum))
             return (DEPENDENCY, before, building.write(datum, before, name))
         return self._object(building, element, parameter.direction, name)
@@ -195,7 +195,7 @@ class Arguments:
     def _object(self, building: Building, value: Any, direction: str, name: str) -> Description:
         if _immutable(value):
             if type(value) in (str, bytes) and len(value) > INLINE:
-                return (DEPENDENCY, building.depend(self.graph.literal(dump(value))), -1)
+                return (DEPENDENCY, building.depend(self.graph.literal(pickled(value))), -1)
             return (VALUE, value, -1)
         datum = self.tracker.find(value)
         writes = direction in ("INOUT", "COMMUTATIVE")
@@ -206,14 +206,17 @@ class Arguments:
             kind = object if type(value) is Future else type(value)
             return (NEW, dump(kind), building.write(datum, -1, name))
         if datum is None:
-            if not writes:
-                if type(value) in (list, tuple) and any(type(element) is Future for element in value):
+            passed.futures = []
+            given = pickled(value)
+            if passed.futures:
+                if not writes and type(value) in (list, tuple) and Future in map(type, value):
                     return self._container(building, value, IN, name, 1)
-                stored = self._dumped(value)
-                if type(stored) is Blob and stored.nbytes > INLINE:
-                    return (DEPENDENCY, building.depend(self.graph.literal(stored)), -1)
-                return (VALUE, stored, -1)
-            datum = Datum(next(self.numbers), 1, self.graph.literal(self._dumped(value)))
+                _refuse_futures(value)
+            if not writes:
+                if type(given) is Pickled and given.nbytes > INLINE:
+                    return (DEPENDENCY, building.depend(self.graph.literal(given)), -1)
+                return (VALUE, given.stored() if type(given) is Pickled else given, -1)
+            datum = Datum(next(self.numbers), 1, self.graph.literal(given))
             self.tracker.track(value, datum)
         node = self._current(datum, building)
         position = building.depend(node)
@@ -225,19 +228,6 @@ class Arguments:
         if direction == "IN_DELETE":
             self.tracker.forget(value)
         return (DEPENDENCY, position, building.write(datum, position, name) if writes else -1)
-
-    @staticmethod
-    def _dumped(value: Any) -> Any:
-        """What is stored for an object of the main program. A future in an attribute travels as a stand-in; raises
-        PyCOMPSsException for one in a container, whose value the task surely wants."""
-        passed.futures = []
-        stored = dump(value)
-        if passed.futures and (future := _contained(value)):
-            raise PyCOMPSsException(
-                f"{future!r} is inside an object that was passed to a task: declare the parameter COLLECTION_IN or"
-                " DICTIONARY_IN, or get the value with compss_wait_on first"
-            )
-        return stored
 
     def _file(self, building: Building, value: Any, parameter: Parameter, name: str) -> Description:
         if value is None:
@@ -276,7 +266,7 @@ class Arguments:
         datum.seen = seen(path)
         datum.is_directory = is_directory
         datum.version += 1
-        datum.node, datum.index, datum.concurrent = self.graph.literal(dump(pack(Path(path), is_directory))), 0, []
+        datum.node, datum.index, datum.concurrent = self.graph.literal(pickled(pack(Path(path), is_directory))), 0, []
         self.files[path] = datum
         return datum
 
@@ -339,6 +329,16 @@ class Arguments:
         """Follow nothing any more."""
         self.tracker.known.clear()
         self.files.clear()
+
+
+def _refuse_futures(value: Any) -> None:
+    """A future in an attribute travels as a stand-in; raises PyCOMPSsException for one in a container, whose value the
+    task surely wants."""
+    if future := _contained(value):
+        raise PyCOMPSsException(
+            f"{future!r} is inside an object that was passed to a task: declare the parameter COLLECTION_IN or"
+            " DICTIONARY_IN, or get the value with compss_wait_on first"
+        )
 
 
 def _contained(value: Any) -> Future | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import threading
 import time
@@ -18,7 +17,7 @@ from .data import Node
 from .description import INLINE, together
 from .errors import PyCOMPSsException
 from .ledger import PREFIX
-from .wire import Blob, Call, pick
+from .wire import Call, Pickled, pick
 from .worker import execute
 
 FLUSH_SIZE = 500  # calls that go to the scheduler in one message
@@ -79,22 +78,21 @@ class Graph:
         node.number = nodes[-1].number
         return node
 
-    def literal(self, stored: Any) -> Node:
-        """The node of a stored value of the main program; equal large values are sent once."""
+    def literal(self, given: Any) -> Node:
+        """The node of a value of the main program, which is pickled; equal large values are copied and sent once."""
         digest = b""
-        if type(stored) is Blob and stored.nbytes > INLINE:
-            sum_ = hashlib.blake2b(stored.head, digest_size=16)
-            sum_.update(stored.body)
-            digest = sum_.digest()
+        if type(given) is Pickled and given.nbytes > INLINE:
+            digest = given.digest()
             if digest in self.values:
                 self.values.move_to_end(digest)
                 return self.values[digest][0]
         node = Node((f"value-{self.run}", next(self.helpers)))
-        self._queue(node, DataNode(node.key, stored), PLAIN)
+        self._queue(node, DataNode(node.key, given.stored() if type(given) is Pickled else given), PLAIN)
         if digest:
-            self.values[digest] = (node, stored.nbytes)
-            self.cached += stored.nbytes
-            while self.cached > CACHED_BYTES:
+            self.values[digest] = (node, given.nbytes)
+            self.cached += given.nbytes
+            # The last one stays, however large it is: the next call is likely to get it, too.
+            while self.cached > CACHED_BYTES and len(self.values) > 1:
                 self.cached -= self.values.popitem(last=False)[1][1]
         return node
 

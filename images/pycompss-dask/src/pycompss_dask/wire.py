@@ -19,6 +19,7 @@ from types import GeneratorType
 from typing import Any, NamedTuple
 
 import cloudpickle
+import xxhash
 
 IMMUTABLE = (int, float, bool, complex, type(None))
 SMALL_TEXT = 1024
@@ -223,8 +224,40 @@ def _generated(values: list[Any]) -> Iterator[Any]:
     yield from values
 
 
+class Pickled(NamedTuple):
+    """A pickled value whose large buffers still lie in the value itself."""
+
+    head: bytes
+    buffers: list[memoryview]
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.head) + sum(view.nbytes for view in self.buffers)
+
+    def digest(self) -> bytes:
+        """Tells one value from another. It reads the buffers at the speed of memory: cheaper than a copy of them."""
+        sum_ = xxhash.xxh3_128(self.head)
+        for view in self.buffers:
+            sum_.update(view.nbytes.to_bytes(8, "big"))
+            sum_.update(view)
+        return sum_.digest()
+
+    def stored(self) -> Blob:
+        """The value with a copy of its buffers, which does not change with them."""
+        if not self.buffers:
+            return Blob(self.head)
+        fd, area = _shared(self.buffers)
+        return Blob(self.head, tuple(view.nbytes for view in self.buffers), area, fd)
+
+
 def dump(value: Any) -> Any:
     """What is stored for `value`: itself where it cannot change, else a Blob."""
+    given = pickled(value)
+    return given.stored() if type(given) is Pickled else given
+
+
+def pickled(value: Any) -> Any:
+    """`value` itself where it cannot change, else Pickled."""
     kind = type(value)
     if kind in IMMUTABLE or (kind in (str, bytes) and len(value) <= SMALL_TEXT):
         return value
@@ -247,10 +280,7 @@ def dump(value: Any) -> Any:
         # Lambdas, closures and local classes: by value.
         buffers.clear()
         head = cloudpickle.dumps(value, protocol=5, buffer_callback=keep)
-    if not buffers:
-        return Blob(head)
-    fd, area = _shared(buffers)
-    return Blob(head, tuple(view.nbytes for view in buffers), area, fd)
+    return Pickled(head, buffers)
 
 
 def load(stored: Any) -> Any:
