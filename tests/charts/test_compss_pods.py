@@ -287,3 +287,29 @@ def test_their_releases_label_is_that_of_the_monitor(application: Render) -> Non
     monitoring = {"discovery": "ServiceMonitor", "servicemonitor": {"releaseName": "prometheus"}}
     objects = application({"engine": "dask", "monitoring": monitoring})
     assert one(objects, "ServiceMonitor")["metadata"]["labels"]["release"] == "prometheus"
+
+
+@pytest.mark.parametrize("engine", ["dask", "compss"])
+def test_a_storage_is_an_option_a_file_and_a_secret(application: Render, engine: str) -> None:
+    storage = {"implementation": "redis", "configuration": "STORAGE_URL=redis://a:1\n", "secretName": "words"}
+    given = {"configMapRef": {"name": "given"}}
+    objects = application({"engine": engine, "compss": {"storage": storage, "worker": {"envFrom": [given]}}})
+    arguments = master(objects)["args"]
+    at = arguments.index("--storage_impl=redis")
+    assert arguments[at + 1] == "--storage_conf=/etc/compss/storage.conf"
+    configuration = next(each for each in objects if each["kind"] == "ConfigMap" and "master.py" in each["data"])
+    assert configuration["data"]["storage.conf"] == storage["configuration"]
+    secret = {"secretRef": {"name": "words"}}
+    assert master(objects)["envFrom"] == [secret]
+    assert container(pool(objects, "worker"))["envFrom"] == [given, secret]
+
+
+def test_without_a_storage_there_is_none(application: Render) -> None:
+    objects = application({})
+    assert "envFrom" not in master(objects)
+    assert not [each for each in master(objects)["args"] if "storage" in each]
+
+
+def test_a_storage_without_implementation_is_refused(application: Render) -> None:
+    with pytest.raises(AssertionError, match="compss.storage has a configuration or secretName, and no implementation"):
+        application({"compss": {"storage": {"secretName": "words"}}})

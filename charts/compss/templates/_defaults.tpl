@@ -83,6 +83,10 @@ compss:
     serviceAccountName: ''
     topologySpreadConstraints: []
   pools: []
+  storage:
+    implementation: ''
+    configuration: ''
+    secretName: ''
   keepWorkers: false
   scratchSize: 1Gi
 deadlines: {}

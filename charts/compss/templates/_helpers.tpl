@@ -213,6 +213,10 @@ monitoring.image is ignored. The monitoring API is the image of this chart.
 {{- if eq (include "compss.number" . | int) 0 -}}
 {{- fail "compss.worker.number and compss.pools make no worker at all; expected at least one" -}}
 {{- end -}}
+{{- $storage := .Values.compss.storage -}}
+{{- if and (or $storage.configuration $storage.secretName) (not $storage.implementation) -}}
+{{- fail "compss.storage has a configuration or secretName, and no implementation; expected one, such as redis" -}}
+{{- end -}}
 {{- $volume := .Values.compss.master.volume -}}
 {{- if ne (empty $volume.localPath) (empty $volume.node) -}}
 {{- fail (printf "compss.master.volume has localPath=%q and node=%q; expected both, or neither" $volume.localPath $volume.node) -}}
@@ -280,6 +284,15 @@ resources:
 {{- end -}}
 {{- end -}}
 {{- with $list }}{{ toYaml . }}{{ end -}}
+{{- end -}}
+
+{{/* Sources of a container's environment: the given ones, and the storage's Secret. Takes (list $ given). */}}
+{{- define "compss.envFrom" -}}
+{{- $sources := last . -}}
+{{- with (first .).Values.compss.storage.secretName -}}
+{{- $sources = append $sources (dict "secretRef" (dict "name" .)) -}}
+{{- end -}}
+{{- with $sources }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{/* Environment of the application, in master and workers alike. */}}
