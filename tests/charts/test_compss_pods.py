@@ -311,5 +311,7 @@ def test_without_a_storage_there_is_none(application: Render) -> None:
 
 
 def test_a_storage_without_implementation_is_refused(application: Render) -> None:
-    with pytest.raises(AssertionError, match="compss.storage has a configuration or secretName, and no implementation"):
+    with pytest.raises(
+        AssertionError, match=r"compss.storage has a configuration or secretName, and no implementation"
+    ):
         application({"compss": {"storage": {"secretName": "words"}}})
