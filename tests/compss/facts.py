@@ -29,13 +29,13 @@ def row(name: str, fact: dict[str, Any]) -> str:
     return f"| {name.replace('_', ' ')} | {fact['says'].replace('|', chr(92) + '|')} |\n"
 
 
-def known() -> dict[str, dict[str, Any]]:
+def read() -> dict[str, dict[str, Any]]:
     """By name: what it `says`, and the `value` that the stand-in reads."""
     return dict(json.loads((HERE / "standin" / "facts.json").read_text(encoding="utf-8")))
 
 
 def page() -> str:
-    facts = known()
+    facts = read()
     left = ", ".join(
         f"`{name}`" + (f" ({option})" if option else "") for name, option in facts["left"]["value"].items()
     )

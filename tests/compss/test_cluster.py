@@ -39,11 +39,11 @@ Object = dict[str, Any]
 
 
 def merged(first: Object, second: Object) -> Object:
-    found = copy.deepcopy(first)
+    result = copy.deepcopy(first)
     for key, value in second.items():
-        both = isinstance(value, dict) and isinstance(found.get(key), dict)
-        found[key] = merged(found[key], value) if both else value
-    return found
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
 
 
 class Site:
@@ -127,7 +127,7 @@ class Site:
         assert code == 0, log
         assert "the result is right" in log
         if tasks is not None:
-            last = eventually(lambda: (found := self.status(release)).get("phase") == "ended" and found, 20)
+            last = eventually(lambda: (status := self.status(release)).get("phase") == "ended" and status, 20)
             assert last["totals"] == {"pending": 0, "running": 0, "completed": tasks, "failed": 0}
             assert sum(each["count"] for each in last["durations"]) == tasks
         return log
@@ -137,15 +137,17 @@ class Site:
 
     def midway(self, release: str, tasks: int) -> Object:
         """Wait until some tasks are done and most are not."""
-        found = eventually(lambda: (s := self.status(release)).get("totals", {}).get("completed", 0) > tasks / 10 and s)
-        assert found["totals"]["completed"] < tasks * 0.7, "too late to disturb it"
-        return dict(found)
+        status = eventually(
+            lambda: (s := self.status(release)).get("totals", {}).get("completed", 0) > tasks / 10 and s
+        )
+        assert status["totals"]["completed"] < tasks * 0.7, "too late to disturb it"
+        return dict(status)
 
     def follow(self, release: str, timeout: float = 240, patience: float = 10) -> tuple[Object, list[str]]:
         """What the role's module says of it at the end, and while it goes on."""
-        said: list[str] = []
+        reports: list[str] = []
         cluster = application.Cluster(os.environ["KUBECONFIG"], None, self.namespace)
-        return application.follow(cluster, release, 15000, timeout, patience, said.append), said
+        return application.follow(cluster, release, 15000, timeout, patience, reports.append), reports
 
     def results(self, claim: str, command: str) -> str:
         """What a command prints in a pod that has the claim at /results."""
@@ -264,9 +266,9 @@ def site() -> Iterator[Site]:
         pytest.fail(
             "No KUBECONFIG: expected the file that gives access to a running cluster (make up: .local/kubeconfig)"
         )
-    found = Site()
-    yield found
-    found.remove()
+    site = Site()
+    yield site
+    site.remove()
 
 
 @pytest.fixture
@@ -304,8 +306,8 @@ def test_hard_and_soft_placement(site: Site) -> None:
     def homeless() -> list[Object]:
         """The pods without a node, once all others have one."""
         pods = site.get("pods", "place", "worker")
-        found = [pod for pod in pods if not pod["spec"].get("nodeName") and pod["status"].get("conditions")]
-        return found if len(pods) - len(found) == nodes else []
+        unplaced = [pod for pod in pods if not pod["spec"].get("nodeName") and pod["status"].get("conditions")]
+        return unplaced if len(pods) - len(unplaced) == nodes else []
 
     (surplus,) = eventually(homeless)
     assert "anti-affinity" in application.obstacle(surplus)[1]
@@ -423,9 +425,9 @@ def test_status_of_the_script_and_retries(site: Site) -> None:
     def run(script: str, number: str) -> tuple[int, int]:
         compss = {"worker": {"number": 1}, "master": {"retries": 1}}
         site.install("status", f"{script}\n", compss=compss, run=number)
-        found, _ = site.follow("status")
-        assert found["state"] == "failed"
-        return found["attempts"], found["status"]
+        outcome, _ = site.follow("status")
+        assert outcome["state"] == "failed"
+        return outcome["attempts"], outcome["status"]
 
     assert run("import sys; sys.exit(2)", "1") == (1, 2)
     assert run("import sys; sys.exit(5)", "2") == (2, 5)
@@ -544,9 +546,9 @@ def test_a_script_that_is_not_there(site: Site) -> None:
     site.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other"}, "data": {"other.py": ""}})
     source = {"files": None, "configMap": "other"}
     site.install("missing", app={"source": source}, compss={"worker": {"number": 1}})
-    found, _ = site.follow("missing")
-    assert (found["state"], found["attempts"]) == ("failed", 1)
-    assert found["log"][-1] == "runcompss: /app/script.py: no such file"
+    outcome, _ = site.follow("missing")
+    assert (outcome["state"], outcome["attempts"]) == ("failed", 1)
+    assert outcome["log"][-1] == "runcompss: /app/script.py: no such file"
 
 
 def test_params_reach_the_script_whatever_is_in_them(site: Site) -> None:
@@ -722,9 +724,9 @@ def slow(tasks: int = 20, wait: int = 0, status: int = 0) -> Object:
 def test_the_master_logs_in_to_its_workers(site: Site, standin: Object) -> None:
     """ssh, keys, names, ports, both XML files, and the environment that tasks get."""
     site.install("standin", SLOW, **standin, app=slow(), deadlines={"double": {"seconds": 0.1}})
-    found, _ = site.follow("standin")
+    outcome, _ = site.follow("standin")
     log = site.log("standin")
-    assert found["state"] == "succeeded", log
+    assert outcome["state"] == "succeeded", log
     name = site.get("statefulsets", "standin")[0]["metadata"]["name"]
     for number in range(2):
         line = next(line for line in log.splitlines() if line.startswith(f"{name}-{number}.standin-workers: status 0"))
@@ -739,9 +741,9 @@ def test_the_master_logs_in_to_its_workers(site: Site, standin: Object) -> None:
 def test_compss_leaves_status_results_and_metrics(site: Site, standin: Object, status: int) -> None:
     master = {"options": ["-d", "-g", "-t"], "retries": 0}
     site.install("ends", SLOW, **standin, app=slow(status=status), compss={"master": master}, run=f"ends{status}")
-    found, _ = site.follow("ends")
-    assert found["status"] == status, site.log("ends")
-    assert found["application"]["totals"]["completed"] == 20
+    outcome, _ = site.follow("ends")
+    assert outcome["status"] == status, site.log("ends")
+    assert outcome["application"]["totals"]["completed"] == 20
     shown = site.results(
         "ends-results", "cat /results/last_run.json; cd /results/.COMPSs; ls -t | head -1; ls */monitor */trace *"
     )
@@ -770,8 +772,8 @@ def test_what_a_workers_pod_takes_along(site: Site, standin: Object, volume: str
     eventually(lambda: site.status("data").get("totals", {}).get("completed", 0) == 5)
     worker = site.get("pods", "data", "worker")[0]["metadata"]["name"]
     site.kubectl("delete", "pod", worker, "--wait=true")
-    found, _ = site.follow("data")
-    assert found["status"] == (0 if volume else 1), site.log("data")
+    outcome, _ = site.follow("data")
+    assert outcome["status"] == (0 if volume else 1), site.log("data")
     assert ("FileNotFoundError" in site.log("data")) != bool(volume)
     site.helm("uninstall", "data", "--wait")
 

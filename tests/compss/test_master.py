@@ -164,20 +164,20 @@ class Machine:
 
     @property
     def last(self) -> dict[str, Any]:
-        found = json.loads((self.folder / "results" / "last_run.json").read_text())
-        assert json.loads((self.folder / "control" / "ended").read_text()) == found
-        return dict(found)
+        record = json.loads((self.folder / "results" / "last_run.json").read_text())
+        assert json.loads((self.folder / "control" / "ended").read_text()) == record
+        return dict(record)
 
     def processes(self, program: str = "NIOWorker") -> list[int]:
         """Those that run a program of this machine's stand-ins."""
-        found = []
+        pids = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             # One that has just ended can no longer be read.
             with contextlib.suppress(OSError):
                 text = path.read_bytes().decode(errors="replace")
                 if f"{self.folder}/opt" in text and program in text:
-                    found.append(int(path.parent.name))
-        return found
+                    pids.append(int(path.parent.name))
+        return pids
 
     def end(self, program: str = "NIOWorker") -> None:
         for pid in self.processes(program):
@@ -197,13 +197,13 @@ def machine(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Machine]
         pytest.skip("needs root and an ssh server for workers: apt-get install openssh-server")
     Path("/run/sshd").mkdir(exist_ok=True)
     values: dict[str, Any] = getattr(request, "param", {})
-    found = Machine(tmp_path, values)
+    machine = Machine(tmp_path, values)
     try:
         for number in range(WORKERS):
-            found.start_worker(number)
-        yield found
+            machine.start_worker(number)
+        yield machine
     finally:
-        found.remove()
+        machine.remove()
 
 
 def options(*names: str) -> dict[str, Any]:

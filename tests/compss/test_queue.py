@@ -41,7 +41,7 @@ def test_reads_everything_once(client: Any) -> None:
     while reader.once():
         pass
     assert state.status()["totals"]["completed"] == 5000
-    assert sum(found.total for found in state.data.durations.values()) == 5000 * 1.0 + 4.5
+    assert sum(durations.total for durations in state.data.durations.values()) == 5000 * 1.0 + 4.5
     assert client.llen(EVENTS) == client.llen(TIMES) == client.exists(TIMES_KEY) == 0
     assert state.queue_length == 0
 
@@ -76,7 +76,7 @@ def test_keys_are_read_whichever_of_list_and_value_they_are(client: Any) -> None
     client.set(EVENTS, json.dumps(end(1)))
     while reader.once():
         pass
-    assert sum(found.total for found in state.data.durations.values()) == 4.5 + 1.0
+    assert sum(durations.total for durations in state.data.durations.values()) == 4.5 + 1.0
     assert state.status()["totals"]["completed"] == 1
     assert client.exists(EVENTS, TIMES, TIMES_KEY) == 0
 

@@ -35,12 +35,12 @@ def end(number: int, name: str = "a", **more: Any) -> dict[str, Any]:
 
 
 def lines(state: State) -> dict[str, float]:
-    found = {}
+    values = {}
     for line in exposition(Application(state)).decode().splitlines():
         if not line.startswith("#"):
             series, _, value = line.rpartition(" ")
-            found[series] = float(value)
-    return found
+            values[series] = float(value)
+    return values
 
 
 def test_a_run_from_start_to_end() -> None:
@@ -52,13 +52,13 @@ def test_a_run_from_start_to_end() -> None:
         {"event": "start", "id": 1, "name": "a", "worker": "w-0", "time": 1, "slot": 0, "run": "r", "seq": 3},
         {"event": "tasks", "ended": 0, "pending": 3, "time": 1, "run": "r", "seq": 4},
     )
-    found = lines(state)
-    assert found['compss_application_info{application="app",engine="dask",version="1.2"}'] == 1
-    assert found['compss_application_start_time_seconds{application="app"}'] == 100
-    assert found['compss_tasks{application="app",state="running",task="a"}'] == 1
-    assert found['compss_tasks{application="app",state="pending",task="other"}'] == 2
-    assert found['compss_worker_computing_units_used{application="app",worker="w-0"}'] == 1
-    assert found['compss_worker_computing_units{application="app",architecture="arm64",worker="w-0"}'] == 2
+    values = lines(state)
+    assert values['compss_application_info{application="app",engine="dask",version="1.2"}'] == 1
+    assert values['compss_application_start_time_seconds{application="app"}'] == 100
+    assert values['compss_tasks{application="app",state="running",task="a"}'] == 1
+    assert values['compss_tasks{application="app",state="pending",task="other"}'] == 2
+    assert values['compss_worker_computing_units_used{application="app",worker="w-0"}'] == 1
+    assert values['compss_worker_computing_units{application="app",architecture="arm64",worker="w-0"}'] == 2
     send(
         state,
         end(1, duration=0.5, run="r", seq=5),
@@ -67,18 +67,18 @@ def test_a_run_from_start_to_end() -> None:
         {"event": "tasks", "ended": 3, "pending": 0, "time": 1, "run": "r", "seq": 8},
     )
     state.end(0, 200.0)
-    found = lines(state)
-    assert found['compss_tasks{application="app",state="completed",task="a"}'] == 2
-    assert found['compss_tasks{application="app",state="failed",task="b"}'] == 1
+    values = lines(state)
+    assert values['compss_tasks{application="app",state="completed",task="a"}'] == 2
+    assert values['compss_tasks{application="app",state="failed",task="b"}'] == 1
     # Told before, so told to its end.
-    assert found['compss_tasks{application="app",state="pending",task="other"}'] == 0
-    assert found['compss_task_duration_seconds_bucket{application="app",le="1.0",task="a",worker="w-0"}'] == 1
-    assert found['compss_task_duration_seconds_count{application="app",task="a",worker="w-0"}'] == 2
-    assert found['compss_task_duration_seconds_sum{application="app",task="a",worker="w-0"}'] == 5.5
-    assert found['compss_task_resubmissions_total{application="app",task="a"}'] == 2
-    assert found['compss_worker_up{application="app",worker="w-0"}'] == 0
-    assert found['compss_events_total{application="app",result="accepted"}'] == 8
-    assert found['compss_application_info{application="app",engine="dask",version="1.2"}'] == 0
+    assert values['compss_tasks{application="app",state="pending",task="other"}'] == 0
+    assert values['compss_task_duration_seconds_bucket{application="app",le="1.0",task="a",worker="w-0"}'] == 1
+    assert values['compss_task_duration_seconds_count{application="app",task="a",worker="w-0"}'] == 2
+    assert values['compss_task_duration_seconds_sum{application="app",task="a",worker="w-0"}'] == 5.5
+    assert values['compss_task_resubmissions_total{application="app",task="a"}'] == 2
+    assert values['compss_worker_up{application="app",worker="w-0"}'] == 0
+    assert values['compss_events_total{application="app",result="accepted"}'] == 8
+    assert values['compss_application_info{application="app",engine="dask",version="1.2"}'] == 0
 
 
 def test_names_and_labels_are_those_of_the_catalogue() -> None:
@@ -87,7 +87,7 @@ def test_names_and_labels_are_those_of_the_catalogue() -> None:
     send(state, {"event": "worker", "worker": "w-0", "state": "joined", "computing_units": 1, "time": 1}, end(1))
     send(state, {**end(1), "event": "deadline", "deadline": 0.1, "jitter": 0})
     wanted = {name: set(labels) for name, _, labels, _ in SERIES}
-    found: dict[str, set[str]] = {}
+    exposed: dict[str, set[str]] = {}
     for collector in (Application(state), Deadlines(state)):
         for family in collector.collect():
             for sample in family.samples:
@@ -96,8 +96,8 @@ def test_names_and_labels_are_those_of_the_catalogue() -> None:
                     name = name.removesuffix(suffix) if name.startswith("compss_task_duration") else name
                 labels = set(sample.labels) - {"le"}
                 # The group that is pushed to names the application.
-                found[name] = labels | ({"application"} if name.startswith("deadlines_") else set())
-    assert found == wanted
+                exposed[name] = labels | ({"application"} if name.startswith("deadlines_") else set())
+    assert exposed == wanted
 
 
 REFUSED = [
@@ -194,8 +194,8 @@ def test_another_run_in_the_same_pod_starts_from_nothing_but_counters_go_on() ->
 def test_times_of_applications_that_send_nothing_else(value: bytes, times: list[float]) -> None:
     state = new()
     state.take_times([value])
-    assert sum(found.count for found in state.data.durations.values()) == len(times)
-    assert sum(found.total for found in state.data.durations.values()) == pytest.approx(sum(times))
+    assert sum(durations.count for durations in state.data.durations.values()) == len(times)
+    assert sum(durations.total for durations in state.data.durations.values()) == pytest.approx(sum(times))
     assert not state.status()["tasks"]
 
 
@@ -236,18 +236,18 @@ def test_the_runtimes_own_file() -> None:
     state = new(engine="compss")
     state.take_xml(xml(7, 2, {"multiply": (2, 500)}, {"w-0": [RUNNING]}))
     state.take_xml(xml(5, 4, {"multiply": (4, 1000)}, {"w-0": [RUNNING]}))
-    found = lines(state)
-    assert found['compss_tasks{application="app",state="completed",task="multiply"}'] == 4
-    assert found['compss_tasks{application="app",state="running",task="other"}'] == 1
-    assert found['compss_tasks{application="app",state="pending",task="other"}'] == 4
+    values = lines(state)
+    assert values['compss_tasks{application="app",state="completed",task="multiply"}'] == 4
+    assert values['compss_tasks{application="app",state="running",task="other"}'] == 1
+    assert values['compss_tasks{application="app",state="pending",task="other"}'] == 4
     # 2 of 0.5 s, then 4 of 1 s in the mean: the new ones took 1.5 s each.
     series = 'application="app",task="multiply",worker="unnamed"'
-    assert found[f"compss_task_duration_seconds_sum{{{series}}}"] == 4
+    assert values[f"compss_task_duration_seconds_sum{{{series}}}"] == 4
     assert (
-        found['compss_task_duration_seconds_bucket{application="app",le="1.0",task="multiply",worker="unnamed"}'] == 2
+        values['compss_task_duration_seconds_bucket{application="app",le="1.0",task="multiply",worker="unnamed"}'] == 2
     )
-    assert found['compss_worker_computing_units_used{application="app",worker="w-0"}'] == 1
-    assert found['compss_worker_up{application="app",worker="w-0"}'] == 1
+    assert values['compss_worker_computing_units_used{application="app",worker="w-0"}'] == 1
+    assert values['compss_worker_up{application="app",worker="w-0"}'] == 1
 
 
 def test_other_tasks_come_back_to_zero() -> None:
@@ -255,9 +255,9 @@ def test_other_tasks_come_back_to_zero() -> None:
     state = new(engine="compss")
     state.take_xml(xml(3, 0, {}, {"w-0": [RUNNING]}))
     state.take_xml(xml(0, 3, {"multiply": (3, 10)}, {"w-0": []}))
-    found = lines(state)
+    values = lines(state)
     for each in ("pending", "running", "completed", "failed"):
-        assert found[f'compss_tasks{{application="app",state="{each}",task="other"}}'] == 0
+        assert values[f'compss_tasks{{application="app",state="{each}",task="other"}}'] == 0
 
 
 def test_completed_is_what_the_runtime_says_when_a_worker_comes_again() -> None:
@@ -392,8 +392,8 @@ def test_any_stream_counts_each_event_once(events: list[dict[str, Any]], again: 
     assert totals["completed"] == sum(event["state"] == "COMPLETED" for event in ends)
     assert totals["completed"] + totals["failed"] == len(ends)
     ran = [event["duration"] for event in ends if event["state"] != "CANCELED"]
-    assert sum(found.count for found in state.data.durations.values()) == len(ran)
-    assert sum(found.total for found in state.data.durations.values()) == pytest.approx(sum(ran))
+    assert sum(durations.count for durations in state.data.durations.values()) == len(ran)
+    assert sum(durations.total for durations in state.data.durations.values()) == pytest.approx(sum(ran))
     assert state.data.refused == sum(event["event"] == "nonsense" for event in events)
     assert len({task for task, _ in state.data.durations} - {OTHER}) <= limit
     assert len(state.data.workers.keys() - {OTHER}) <= limit

@@ -21,25 +21,25 @@ from support import Cluster, end, launch  # noqa: E402
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    found = Cluster(tmp_path_factory.mktemp("cluster"))
-    found.scheduler()
-    found.worker("one", "--computing_units=1", "--memory=4", "--resources=gpu=1,software=blas")
-    found.worker("two", "--computing_units=2", "--memory=8")
-    found.connect(2)
-    yield found
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    cluster.scheduler()
+    cluster.worker("one", "--computing_units=1", "--memory=4", "--resources=gpu=1,software=blas")
+    cluster.worker("two", "--computing_units=2", "--memory=8")
+    cluster.connect(2)
+    yield cluster
     end()
-    found.close()
+    cluster.close()
 
 
 @pytest.fixture
 def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A scheduler of the test's own, to which it adds workers."""
     end()
-    found = Cluster(tmp_path)
-    found.scheduler()
-    yield found
+    cluster = Cluster(tmp_path)
+    cluster.scheduler()
+    yield cluster
     end()
-    found.close()
+    cluster.close()
 
 
 @pytest.fixture

@@ -67,12 +67,12 @@ def test_readme_has_the_table_as_it_is_written() -> None:
 
 
 def test_every_module_has_its_entry() -> None:
-    found = set()
+    modules = set()
     # Refused packages cannot be walked through: they have no modules.
     for module in pkgutil.walk_packages(pycompss.__path__, "pycompss.", onerror=lambda _: None):
         if not module.ispkg and not module.name.rpartition(".")[2].startswith("_d"):
-            found.add(module.name)
-    assert found - set(MODULES) == set()
+            modules.add(module.name)
+    assert modules - set(MODULES) == set()
     assert {name for name in MODULES if importlib.util.find_spec(name) is None} == set()
 
 

@@ -24,9 +24,10 @@ def spans(runtime: Runtime) -> list[tuple[str, float, float]]:
     return [(worker, begin, end) for worker, _, begin, end, _, _ in runtime.results.spans]
 
 
-def most_at_a_time(found: list[tuple[str, float, float]], worker: str) -> int:
+def most_at_a_time(executions: list[tuple[str, float, float]], worker: str) -> int:
     moments = sorted(
-        [(begin, 1) for w, begin, _ in found if w == worker] + [(end, -1) for w, _, end in found if w == worker]
+        [(begin, 1) for w, begin, _ in executions if w == worker]
+        + [(end, -1) for w, _, end in executions if w == worker]
     )
     running = most = 0
     for _, change in moments:
@@ -48,19 +49,19 @@ def nap(**constraints: Any) -> Any:
 def test_as_many_tasks_at_a_time_as_units(own_engine: Runtime) -> None:
     compss_wait_on([sleeps(0.05) for _ in range(30)])
     compss_barrier()
-    found = spans(own_engine)
-    assert most_at_a_time(found, "one") == 1
-    assert most_at_a_time(found, "two") == 2
-    assert {worker for worker, _, _ in found} == {"one", "two"}
+    executions = spans(own_engine)
+    assert most_at_a_time(executions, "one") == 1
+    assert most_at_a_time(executions, "two") == 2
+    assert {worker for worker, _, _ in executions} == {"one", "two"}
 
 
 def test_two_units_need_a_worker_that_has_them(own_engine: Runtime) -> None:
     task = nap(computing_units=2)
     compss_wait_on([task(0.05) for _ in range(4)])
     compss_barrier()
-    found = spans(own_engine)
-    assert {worker for worker, _, _ in found} == {"two"}
-    assert most_at_a_time(found, "two") == 1
+    executions = spans(own_engine)
+    assert {worker for worker, _, _ in executions} == {"two"}
+    assert most_at_a_time(executions, "two") == 1
 
 
 def test_libraries_start_a_thread_for_each_unit(own_engine: Runtime) -> None:

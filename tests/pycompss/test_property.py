@@ -147,9 +147,9 @@ def run(program: list[tuple[Any, ...]]) -> Any:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(program=st.lists(steps, min_size=1, max_size=40))
 def test_random_program(program: list[tuple[Any, ...]]) -> None:
-    found = run(program)
+    result = run(program)
     with plainly():
-        assert found == run(program)
+        assert result == run(program)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -163,6 +163,6 @@ def test_random_program(program: list[tuple[Any, ...]]) -> None:
     )
 )
 def test_any_value_goes_and_comes_back(engine: Runtime, value: Any) -> None:
-    found = compss_wait_on(programs.same(value))
-    assert found == value
-    assert type(found) is type(value)
+    answer = compss_wait_on(programs.same(value))
+    assert answer == value
+    assert type(answer) is type(value)

@@ -20,21 +20,21 @@ def record(task: int, worker: str, begin: float, end: float, **more: Any) -> dic
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
-    found = Results(tmp_path, "app.py")
-    found.joined("w-1", 2)
-    found.joined("w-0", 1)
-    start = found.started
+    results = Results(tmp_path, "app.py")
+    results.joined("w-1", 2)
+    results.joined("w-0", 1)
+    start = results.started
     for number, name in enumerate(["first", "second", 'odd "name" <x>'], start=1):
-        found.submitted(
+        results.submitted(
             number, name, [(number - 1, f"d{number}v1")] if number > 1 else [], ("group",) if number == 2 else ()
         )
-    found.synchronised("sync", [2])
-    found.synchronised("barrier", [])
-    found.ended(record(1, "w-0", start + 1, start + 2, out=b"printed"), "first")
+    results.synchronised("sync", [2])
+    results.synchronised("barrier", [])
+    results.ended(record(1, "w-0", start + 1, start + 2, out=b"printed"), "first")
     failed = [(start + 2, start + 3, "boom", b"", b"trace")]
-    found.ended(record(2, "w-1", start + 3, start + 5, slot=1, failures=failed), "second")
-    found.counts(2, 1)
-    return found
+    results.ended(record(2, "w-1", start + 3, start + 5, slot=1, failures=failed), "second")
+    results.counts(2, 1)
+    return results
 
 
 def test_trace_is_what_paraver_reads(results: Results, tmp_path: Path) -> None:
@@ -72,10 +72,10 @@ def test_trace_is_what_paraver_reads(results: Results, tmp_path: Path) -> None:
 
 def test_logs_of_tasks(results: Results, tmp_path: Path) -> None:
     results.finish()
-    found = {path.name: path.read_text() for path in (tmp_path / "jobs").iterdir()}
-    assert found["job1_NEW.out"] == "printed"
-    assert found["job2_NEW.err"] == "trace"
-    assert found["job2_RESUBMITTED.out"] == ""
+    logs = {path.name: path.read_text() for path in (tmp_path / "jobs").iterdir()}
+    assert logs["job1_NEW.out"] == "printed"
+    assert logs["job2_NEW.err"] == "trace"
+    assert logs["job2_RESUBMITTED.out"] == ""
     assert "attempt NEW FAILED: boom" in (tmp_path / "runtime.log").read_text()
 
 
@@ -129,10 +129,10 @@ def test_blob_over_the_wire(size: int) -> None:
         _deserialize(header, [memoryview(bytes(f)) for f in frames]),
         pickle.loads(pickle.dumps(stored, 5)),
     ):
-        found = load(copy)
-        assert (found["a"] == value["a"]).all()
-        assert found["b"][1] == "text"
-        found["a"][0] = 99  # a private copy
+        content = load(copy)
+        assert (content["a"] == value["a"]).all()
+        assert content["b"][1] == "text"
+        content["a"][0] = 99  # a private copy
         assert load(copy)["a"][0] == 0
 
 

@@ -20,22 +20,22 @@ stored = wire.Pickled.stored
 def test_program(engine: Runtime, name: str) -> None:
     function = programs.CASES[name]
     before = len(engine.results.tasks)
-    found = function()
+    result = function()
     # It ran as tasks, not by itself.
     assert len(engine.results.tasks) > before or name in ("case_wait_on_plain", "case_wait_on_empty")
     with plainly():
-        assert found == function()
+        assert result == function()
     if name in programs.EXPECTED:
-        assert found == programs.EXPECTED[name]
+        assert result == programs.EXPECTED[name]
 
 
 @pytest.mark.parametrize("name", sorted(programs.VALUES))
 @pytest.mark.parametrize("by_name", [False, True], ids=["positional", "by name"])
 def test_value_goes_and_comes_back(engine: Runtime, name: str, by_name: bool) -> None:
     value = programs.VALUES[name]
-    found = compss_wait_on(programs.keyword_only(value=value) if by_name else programs.same(value))
-    assert found == value
-    assert type(found) is type(value)
+    answer = compss_wait_on(programs.keyword_only(value=value) if by_name else programs.same(value))
+    assert answer == value
+    assert type(answer) is type(value)
 
 
 @pytest.mark.parametrize("kind", ["float64", "int8", "complex128", "bool", "U5", "O", "M8[s]"])
@@ -43,10 +43,10 @@ def test_value_goes_and_comes_back(engine: Runtime, name: str, by_name: bool) ->
 def test_array_goes_and_comes_back(engine: Runtime, kind: str, size: int) -> None:
     value = np.ones(size).astype(kind) if kind != "M8[s]" else np.zeros(size, dtype=kind)
     for given in (value, value[::2], np.asfortranarray(value.reshape(1, -1))):
-        found = compss_wait_on(programs.same(given))
-        assert found.dtype == given.dtype
-        assert (found == given).all()
-        assert found.flags.writeable
+        answer = compss_wait_on(programs.same(given))
+        assert answer.dtype == given.dtype
+        assert (answer == given).all()
+        assert answer.flags.writeable
 
 
 @pytest.mark.parametrize("kind", ["array", "list", "object", "file"])
@@ -64,11 +64,11 @@ def test_unchanged_value_is_copied_and_sent_once(
         array = np.zeros(25_000)
         value = {"array": array, "list": array.tolist(), "object": {"a": array, "b": ["text"]}}[kind]
         changing = value["a"] if isinstance(value, dict) else value
-        found = [programs.same(value) for _ in range(3)]
+        answers = [programs.same(value) for _ in range(3)]
         assert len([size for size in copies if size > 100_000]) == 1
         # What the main program changes in place is seen by the calls that follow.
         changing[24_999] = 1.0
-        found.append(programs.same(value))
-        values = [each["a"] if isinstance(each, dict) else each for each in compss_wait_on(found)]
+        answers.append(programs.same(value))
+        values = [each["a"] if isinstance(each, dict) else each for each in compss_wait_on(answers)]
         assert [each[24_999] for each in values] == [0.0, 0.0, 0.0, 1.0]
     assert len([size for size in copies if size > 100_000]) == (1 if kind == "file" else 2)

@@ -45,8 +45,8 @@ def test_events_arrive_as_json_in_order(redis: tuple[str, Any]) -> None:
     sink = open_sink(url)
     sink.send([{"event": "end", "id": number} for number in range(2500)])
     sink.close()
-    found = [json.loads(entry) for entry in client.lrange(QUEUE, 0, -1)]
-    assert [event["id"] for event in found] == list(range(2500))
+    events = [json.loads(entry) for entry in client.lrange(QUEUE, 0, -1)]
+    assert [event["id"] for event in events] == list(range(2500))
 
 
 def test_no_redis_no_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,11 +104,11 @@ def test_bad_deadlines_are_refused(text: str) -> None:
 
 
 def test_deadline_is_missed_beyond_its_jitter() -> None:
-    found = Deadlines({"a": (1.0, 0.5)})
-    assert found.check("a", 1.5) is None
-    assert found.check("a", 1.51) == {"deadline": 1.0, "jitter": 0.5}
-    assert found.check("b", 100) is None
-    assert found.missed == {"a": 1}
+    deadlines = Deadlines({"a": (1.0, 0.5)})
+    assert deadlines.check("a", 1.5) is None
+    assert deadlines.check("a", 1.51) == {"deadline": 1.0, "jitter": 0.5}
+    assert deadlines.check("b", 100) is None
+    assert deadlines.missed == {"a": 1}
 
 
 @pytest.mark.parametrize(("seconds", "jitter"), [(0, 0), (-1, 0), (1, -0.1)])

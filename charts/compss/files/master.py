@@ -56,13 +56,13 @@ def workers_of(command: list[str]) -> dict[str, Worker]:
         node.get("Name"): node.findtext("Adaptors/Adaptor/Ports/SpawnerPort") or "22"
         for node in ElementTree.parse(given["--resources"]).getroot().iter("ComputeNode")
     }
-    found = {}
+    workers = {}
     for node in ElementTree.parse(given["--project"]).getroot().iter("ComputeNode"):
         name = node.get("Name") or ""
         texts = (node.findtext(tag) or "" for tag in ("User", "InstallDir", "WorkingDir"))
         user, install, working = texts
-        found[name] = Worker(name, user, ports[name], install, working)
-    return found
+        workers[name] = Worker(name, user, ports[name], install, working)
+    return workers
 
 
 def make_ready(worker: Worker, deadline: float) -> str:
@@ -100,13 +100,13 @@ def tasks_of(folder: Path) -> Tasks | None:
 
 def runs() -> dict[Path, int]:
     """The folders of runs, and when something was made in each."""
-    found = {}
+    folders = {}
     for path in (RESULTS / RUNS).glob("*"):
         try:
-            found[path] = path.stat().st_mtime_ns
+            folders[path] = path.stat().st_mtime_ns
         except OSError:
             continue  # runcompss takes the oldest of a hundred again
-    return found
+    return folders
 
 
 class Application:
@@ -139,8 +139,8 @@ class Application:
     def folder(self) -> Path | None:
         """Where this run writes: the newest folder of the script that has changed since the start."""
         changed = {path: when for path, when in runs().items() if self.before.get(path) != when}
-        own = {path: when for path, when in changed.items() if path.name.startswith(f"{self.script.name}_")}
-        return max(own, key=lambda path: own[path], default=None)
+        candidates = {path: when for path, when in changed.items() if path.name.startswith(f"{self.script.name}_")}
+        return max(candidates, key=lambda path: candidates[path], default=None)
 
     def call(self, command: list[str], **options: Any) -> int:
         """Run a program to its end; its status as a shell gives it.
@@ -169,13 +169,13 @@ class Application:
         seen, since = None, time.monotonic()
         while True:
             time.sleep(LOOK)
-            found = tasks_of(self.folder) if self.folder else None
-            idle = found is not None and found.open > 0 and found.running == 0
-            if not idle or found != seen:
-                seen, since = found, time.monotonic()
-            elif time.monotonic() - since > self.patience and found is not None:
+            tasks = tasks_of(self.folder) if self.folder else None
+            idle = tasks is not None and tasks.open > 0 and tasks.running == 0
+            if not idle or tasks != seen:
+                seen, since = tasks, time.monotonic()
+            elif time.monotonic() - since > self.patience and tasks is not None:
                 self.stuck = (
-                    f"no worker can be started: {found.open} tasks have waited for {self.patience:g} s and none runs."
+                    f"no worker can be started: {tasks.open} tasks have waited for {self.patience:g} s and none runs."
                     " Expected one worker at least; the logs of the workers' pods, and runtime.log, tell more."
                 )
                 self.send(signal.SIGTERM)

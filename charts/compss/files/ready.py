@@ -22,7 +22,7 @@ PATIENCE = 10.0
 
 def processes() -> dict[int, tuple[int, list[str]]]:
     """The parent and the command line of each process."""
-    found = {}
+    table = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
@@ -30,8 +30,8 @@ def processes() -> dict[int, tuple[int, list[str]]]:
         except OSError:
             continue  # it has just ended
         if line:  # one that has none has ended, or is the kernel's
-            found[int(path.name)] = (parent, line.split("\0"))
-    return found
+            table[int(path.name)] = (parent, line.split("\0"))
+    return table
 
 
 def leftovers(install: str) -> set[int]:
@@ -39,29 +39,29 @@ def leftovers(install: str) -> set[int]:
     # A path by itself, or in a class path or an option: not the text of a command that somebody sends elsewhere.
     something = re.compile(f"(^|[:=]){re.escape(install.rstrip('/'))}/")
     alive = processes()
-    own, pid = set(), os.getpid()
+    ancestors, pid = set(), os.getpid()
     while pid in alive:
-        own.add(pid)
+        ancestors.add(pid)
         pid = alive[pid][0]
-    found = {pid for pid, (_, line) in alive.items() if any(map(something.search, line))} - own
-    while more := {pid for pid, (parent, _) in alive.items() if parent in found} - found - own:
-        found |= more
-    return found
+    pids = {pid for pid, (_, line) in alive.items() if any(map(something.search, line))} - ancestors
+    while more := {pid for pid, (parent, _) in alive.items() if parent in pids} - pids - ancestors:
+        pids |= more
+    return pids
 
 
 def end_leftovers(install: str) -> int:
     """How many processes had to be ended."""
     ended: set[int] = set()
     deadline = time.monotonic() + PATIENCE
-    while found := leftovers(install):
+    while pids := leftovers(install):
         if time.monotonic() > deadline:
-            raise SystemExit(f"processes {sorted(found)} of an earlier master do not end")
-        for pid in found:
+            raise SystemExit(f"processes {sorted(pids)} of an earlier master do not end")
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        ended |= found
+        ended |= pids
         time.sleep(0.05)
     return len(ended)
 

@@ -15,10 +15,10 @@ PATIENCE = 240.0
 
 def last_run(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / "last_run.json").read_text())
+        content = json.loads((folder / "last_run.json").read_text())
     except (OSError, ValueError):
         return {}
-    return dict(found) if isinstance(found, dict) else {}
+    return dict(content) if isinstance(content, dict) else {}
 
 
 def check(settings: Settings, folder: Path, names: list[str], patience: float = PATIENCE) -> int:

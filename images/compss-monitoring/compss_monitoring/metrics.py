@@ -45,12 +45,12 @@ class Application(Collector):
             "Duration of the executions that have ended.",
             labels=["application", "task", "worker"],
         )
-        for (task, worker), found in data.durations.items():
+        for (task, worker), histogram in data.durations.items():
             total, buckets = 0, []
-            for bound, count in zip((*map(str, settings.buckets), "+Inf"), found.counts, strict=True):
+            for bound, count in zip((*map(str, settings.buckets), "+Inf"), histogram.counts, strict=True):
                 total += count
                 buckets.append((bound, total))
-            durations.add_metric([name, task, worker], buckets, found.total)
+            durations.add_metric([name, task, worker], buckets, histogram.total)
         yield durations
         again = CounterMetricFamily(
             "compss_task_resubmissions", "Executions that were started again.", labels=["application", "task"]
@@ -88,11 +88,11 @@ class Deadlines(Collector):
         )
         checked = GaugeMetricFamily("deadlines_checked", "Executions with a deadline that have ended.", labels=["task"])
         with self.state.lock:
-            for task, found in self.state.deadlines().items():
-                checked.add_metric([task], found["checked"] or 0)
+            for task, counts in self.state.deadlines().items():
+                checked.add_metric([task], counts["checked"] or 0)
                 # What nobody has checked is no zero.
-                if found["missed"] is not None:
-                    missed.add_metric([task], found["missed"])
+                if counts["missed"] is not None:
+                    missed.add_metric([task], counts["missed"])
         yield from (missed, checked)
 
 

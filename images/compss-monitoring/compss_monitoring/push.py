@@ -36,7 +36,7 @@ class Pusher:
         self.state = state
         self.pushed = b""
         self.pushed_at = 0.0
-        self.said = ""
+        self.last_error = ""
 
     def push(self) -> None:
         if not self.state.settings.pushgateway:
@@ -49,11 +49,11 @@ class Pusher:
             return
         error = request(self.state.settings, "PUT", body)
         if error:
-            if error != self.said:
+            if error != self.last_error:
                 print(f"not pushed: {error}; trying again", flush=True)
         else:
             self.pushed, self.pushed_at = body, time.monotonic()
-        self.said = error
+        self.last_error = error
 
     def run(self, stopping: threading.Event) -> None:
         while not stopping.wait(INTERVAL):

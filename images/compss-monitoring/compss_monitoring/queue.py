@@ -40,7 +40,7 @@ class Reader:
         self.fresh = False  # nothing was counted since the numbers were stored
         self.begun = False
         self.silent = ""  # why the queue does not answer
-        self.said: set[str] = set()
+        self.warnings: set[str] = set()
         self.read: tuple[Path, float] | None = None  # the state file, and when it had changed
 
     def restore(self) -> None:
@@ -62,13 +62,13 @@ class Reader:
         if not self.fresh:
             # Nobody knows whether the last transaction took place: its own record tells.
             self.restore()
-        found = self.look()
-        self.state.queue_length = sum(entry.length - len(entry.values) for entry in found)
-        if not any(entry.values for entry in found):
+        entries = self.look()
+        self.state.queue_length = sum(entry.length - len(entry.values) for entry in entries)
+        if not any(entry.values for entry in entries):
             return False
         self.fresh = False
         pipeline = self.client.pipeline(transaction=True)
-        for entry in found:
+        for entry in entries:
             if entry.values:
                 (self.state.apply if entry.key == EVENTS else self.state.take_times)(entry.values)
                 if entry.is_list:
@@ -88,7 +88,7 @@ class Reader:
             pipeline.llen(key)
             pipeline.get(key)
         answers = pipeline.execute(raise_on_error=False)
-        found = []
+        entries = []
         for place, key in enumerate(KEYS):
             values, length, value = answers[3 * place : 3 * place + 3]
             is_list = not isinstance(values, Exception)
@@ -96,13 +96,13 @@ class Reader:
                 self.say(f"the key {key} is neither a list nor one value: it is not read ({value})")
                 continue
             values = values if is_list else [value]
-            found.append(Entry(key, values, length if is_list else len(values), is_list))
-        return found
+            entries.append(Entry(key, values, length if is_list else len(values), is_list))
+        return entries
 
     def say(self, text: str) -> None:
         """Once for each text: what is wrong stays wrong."""
-        if text not in self.said:
-            self.said.add(text)
+        if text not in self.warnings:
+            self.warnings.add(text)
             print(text, flush=True)
 
     def read_state_file(self, since: float) -> None:

@@ -62,14 +62,14 @@ class Monitor:
         path = Path(self.settings.control) / "ended"
         if not path.exists():
             return False
-        found = json.loads(path.read_text())
+        record = json.loads(path.read_text())
         while self.reader.step(self.began):
             pass
-        self.state.end(found["status"], found["ended"])
+        self.state.end(record["status"], record["ended"])
         self.complete.set()
-        self.keep(found.get("results") or "")
+        self.keep(record.get("results") or "")
         if not self.settings.keep_workers:
-            threading.Thread(target=self.remove_workers, args=(found["status"],), daemon=True).start()
+            threading.Thread(target=self.remove_workers, args=(record["status"],), daemon=True).start()
         return True
 
     def keep(self, folder: str) -> None:

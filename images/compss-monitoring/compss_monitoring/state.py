@@ -140,12 +140,12 @@ def count(event: dict[str, Any], name: str, default: int | None = None) -> int:
 def seconds(value: Any) -> float:
     """A duration: a number, or what it looks like."""
     try:
-        found = float(value)
+        duration = float(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise RefusedError(f"{str(value)[:50]!r} is no duration") from error
-    if isinstance(value, bool) or not math.isfinite(found) or found < 0:
+    if isinstance(value, bool) or not math.isfinite(duration) or duration < 0:
         raise RefusedError(f"{value!r} is no duration")
-    return found
+    return duration
 
 
 class State:
@@ -154,7 +154,7 @@ class State:
         self.data = Data()
         self.queue_length = 0
         self.lock = threading.Lock()
-        self.said = ""
+        self.last_refusal = ""
 
     # Events
 
@@ -178,16 +178,16 @@ class State:
 
     def _refuse(self, entry: Any, error: RefusedError) -> None:
         self.data.refused += 1
-        if str(error) != self.said:
+        if str(error) != self.last_refusal:
             # One line for each kind: a broken writer must not fill the log.
-            self.said = str(error)
+            self.last_refusal = str(error)
             print(f"refused the event {str(entry)[:200]}: {error}", flush=True)
 
     def _event(self, event: dict[str, Any]) -> bool:
         run, kind = event.get("run", ""), event.get("event")
         if not isinstance(run, str):
             raise RefusedError(f"run is {run!r}, expected a name")
-        if run and self._known(run, count(event, "seq")):
+        if run and self._repeated(run, count(event, "seq")):
             return False
         handler = self.HANDLERS.get(kind) if isinstance(kind, str) else None
         if handler is None:
@@ -195,7 +195,7 @@ class State:
         handler(self, run, event)
         return True
 
-    def _known(self, run: str, seq: int) -> bool:
+    def _repeated(self, run: str, seq: int) -> bool:
         """Whether the event was here before: its writer was not told that it had arrived, and sent it again."""
         seen = self.data.seen
         if seq <= seen.get(run, 0):
@@ -225,12 +225,12 @@ class State:
         if state not in ("joined", "left"):
             raise RefusedError(f"state of the worker is {state!r}, expected joined or left")
         name = self._name(worker)
-        known = self.data.workers.get(name)
+        before = self.data.workers.get(name)
         units = count(event, "computing_units", 0)
         if state == "joined":
             self.data.workers[name] = Worker(True, units, self._architecture(worker))
         else:
-            self.data.workers[name] = Worker(False, known.units if known else units, self._architecture(worker))
+            self.data.workers[name] = Worker(False, before.units if before else units, self._architecture(worker))
             # Its tasks wait for another one.
             self.data.running = {key: task for key, task in self.data.running.items() if task.worker != name}
 
@@ -303,10 +303,10 @@ class State:
         with self.lock:
             for value in values:
                 try:
-                    found = json.loads(value) if isinstance(value, bytes | str) else value
+                    content = json.loads(value) if isinstance(value, bytes | str) else value
                 except (ValueError, RecursionError):
-                    found = value
-                entries = found.items() if isinstance(found, dict) else [(UNNAMED, found)]
+                    content = value
+                entries = content.items() if isinstance(content, dict) else [(UNNAMED, content)]
                 for name, times in entries:
                     for each in times if isinstance(times, list) else [times]:
                         try:
@@ -355,8 +355,8 @@ class State:
         self.data.totals.running = {}
         for resource in snapshot.resources:
             name = self._name(resource.name.partition(".")[0])
-            known = self.data.workers.get(name)
-            units = resource.units or (known.units if known else 0)
+            before = self.data.workers.get(name)
+            units = resource.units or (before.units if before else 0)
             self.data.workers[name] = Worker(resource.up, units, self._architecture(name))
             self.data.totals.running[name] = resource.running
 
@@ -373,21 +373,21 @@ class State:
                 # The runtime has no word for a task that failed, or that an application left behind.
                 data.tasks.setdefault(OTHER, Tasks()).failed += data.totals.open
             data.totals.open, data.totals.running = 0, {}
-            for task, found in self.deadlines().items():
-                if found["not_checked"]:
+            for task, counts in self.deadlines().items():
+                if counts["not_checked"]:
                     print(
-                        f"not checked: the deadline of {found['not_checked']} executions of {task}; {TELEMETRY}",
+                        f"not checked: the deadline of {counts['not_checked']} executions of {task}; {TELEMETRY}",
                         flush=True,
                     )
 
     # Bounded names
 
-    def _bounded(self, name: str, known: list[str]) -> str:
+    def _bounded(self, name: str, names: list[str]) -> str:
         name = name[:100]
-        if name not in known:
-            if len(known) >= self.settings.max_names:
+        if name not in names:
+            if len(names) >= self.settings.max_names:
                 return OTHER
-            known.append(name)
+            names.append(name)
         return name
 
     def _task(self, name: str) -> str:
@@ -401,21 +401,21 @@ class State:
 
     def _observe(self, task: str, worker: str, duration: float, number: int = 1) -> None:
         empty = Durations([0] * (len(self.settings.buckets) + 1))
-        found = self.data.durations.setdefault((task, worker), empty)
-        found.add(self.settings.buckets, duration, number)
+        durations = self.data.durations.setdefault((task, worker), empty)
+        durations.add(self.settings.buckets, duration, number)
 
     # Numbers
 
     def tasks(self) -> dict[str, dict[str, int]]:
         """Tasks by name and state."""
         data = self.data
-        found = {
+        rows = {
             name: {"pending": 0, "running": 0, "completed": tasks.completed, "failed": tasks.failed}
             for name, tasks in data.tasks.items()
         }
 
         def row(name: str) -> dict[str, int]:
-            return found.setdefault(name, {"pending": 0, "running": 0, "completed": 0, "failed": 0})
+            return rows.setdefault(name, {"pending": 0, "running": 0, "completed": 0, "failed": 0})
 
         if self.settings.engine == "compss":
             # The runtime tells how many there are, not of which names.
@@ -423,7 +423,7 @@ class State:
             if data.phase != "waiting":
                 row(OTHER)["completed"] += data.totals.unnamed
                 row(OTHER).update(running=running, pending=data.totals.open - running)
-            return found
+            return rows
         for task in self.data.running.values():
             row(task.name)["running"] += 1
         waiting = max(0, self.data.pending - len(self.data.running))
@@ -433,7 +433,7 @@ class State:
             waiting -= mine
         if waiting or self.data.unnamed_pending:
             row(OTHER)["pending"] += waiting
-        return found
+        return rows
 
     def used_units(self) -> dict[str, int]:
         """Computing units that tasks hold, by worker."""
@@ -453,16 +453,16 @@ class State:
         """
         data = self.data
         limited = set(self.settings.deadlines) & {*data.tasks} if self.settings.engine == "compss" else set()
-        found: dict[str, dict[str, int | None]] = {}
+        counts: dict[str, dict[str, int | None]] = {}
         for task in sorted({*data.checked, *data.missed, *limited}):
             checked = data.checked.get(task, 0)
             ended = data.tasks[task].completed if task in limited else 0
-            found[task] = {
+            counts[task] = {
                 "checked": checked,
                 "missed": data.missed.get(task, 0) if checked else None,
                 "not_checked": max(0, ended - checked),
             }
-        return found
+        return counts
 
     def status(self) -> dict[str, Any]:
         """All of it, for people and programs that read JSON."""
@@ -485,8 +485,8 @@ class State:
                     for state in ("pending", "running", "completed", "failed")
                 },
                 "durations": [
-                    {"task": task, "worker": worker, "count": found.count, "sum": found.total}
-                    for (task, worker), found in sorted(data.durations.items())
+                    {"task": task, "worker": worker, "count": durations.count, "sum": durations.total}
+                    for (task, worker), durations in sorted(data.durations.items())
                 ],
                 "workers": {
                     name: {
@@ -514,9 +514,9 @@ class State:
                     "seen": list(data.seen.items()),
                     "tasks": {name: [tasks.completed, tasks.failed] for name, tasks in data.tasks.items()},
                     "running": {key: [task.name, task.worker, task.units] for key, task in data.running.items()},
-                    "durations": [[*key, found.counts, found.total] for key, found in data.durations.items()],
+                    "durations": [[*key, entry.counts, entry.total] for key, entry in data.durations.items()],
                     "workers": {name: [w.up, w.units, w.architecture] for name, w in data.workers.items()},
-                    "executed": {name: asdict(found) for name, found in data.executed.items()},
+                    "executed": {name: asdict(entry) for name, entry in data.executed.items()},
                     "totals": asdict(data.totals),
                     "buckets": self.settings.buckets,
                 },
@@ -525,19 +525,19 @@ class State:
 
     def load(self, written: bytes | str) -> None:
         """Go on from what `dump` wrote, unless that was with other buckets."""
-        found = json.loads(written)
-        if tuple(found["buckets"]) != self.settings.buckets:
+        content = json.loads(written)
+        if tuple(content["buckets"]) != self.settings.buckets:
             return
-        data = Data(**{name: found[name] for name in PLAIN})
-        data.seen = OrderedDict(found["seen"])
-        data.tasks = {name: Tasks(*value) for name, value in found["tasks"].items()}
-        data.running = {key: Running(*value) for key, value in found["running"].items()}
+        data = Data(**{name: content[name] for name in PLAIN})
+        data.seen = OrderedDict(content["seen"])
+        data.tasks = {name: Tasks(*value) for name, value in content["tasks"].items()}
+        data.running = {key: Running(*value) for key, value in content["running"].items()}
         data.durations = {
-            (task, worker): Durations(counts, total) for task, worker, counts, total in found["durations"]
+            (task, worker): Durations(counts, total) for task, worker, counts, total in content["durations"]
         }
-        data.workers = {name: Worker(*value) for name, value in found["workers"].items()}
-        data.executed = {name: Executed(**value) for name, value in found["executed"].items()}
-        data.totals = Totals(**found["totals"])
+        data.workers = {name: Worker(*value) for name, value in content["workers"].items()}
+        data.executed = {name: Executed(**value) for name, value in content["executed"].items()}
+        data.totals = Totals(**content["totals"])
         with self.lock:
             self.data = data
 

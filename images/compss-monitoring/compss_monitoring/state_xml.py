@@ -83,6 +83,6 @@ def parse(text: str) -> Snapshot:
 
 def newest(results: Path, since: float) -> Path | None:
     """The state file of the run that goes on."""
-    found = [(path.stat().st_mtime, path) for path in results.glob(".COMPSs/*/monitor/COMPSs_state.xml")]
-    fresh = [entry for entry in found if entry[0] >= since]
+    files = [(path.stat().st_mtime, path) for path in results.glob(".COMPSs/*/monitor/COMPSs_state.xml")]
+    fresh = [entry for entry in files if entry[0] >= since]
     return max(fresh)[1] if fresh else None

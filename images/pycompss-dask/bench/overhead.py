@@ -179,7 +179,7 @@ def main() -> None:
     empty_pycompss(200)
     for multiplied in (matmul_submit, matmul_graph, matmul_array):
         assert np.allclose(multiplied(client, 2, 64), matmul_pycompss(2, 64))
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for kind, variants in kinds.items():
         seconds: dict[str, list[float]] = {name: [] for name in variants}
         for _ in range(options.rounds):
@@ -190,8 +190,8 @@ def main() -> None:
                 time.sleep(0.5)
         bare = [min(times) for times in zip(*(seconds[name] for name in seconds if name != "pycompss"), strict=True)]
         ratios = [ours / theirs for ours, theirs in zip(seconds["pycompss"], bare, strict=True)]
-        found[kind] = {"seconds": seconds, "ratios": [round(ratio, 3) for ratio in ratios]}
-    print(json.dumps(found))
+        results[kind] = {"seconds": seconds, "ratios": [round(ratio, 3) for ratio in ratios]}
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -174,9 +174,9 @@ def case_return_text_number():
 
 
 def case_return_global():
-    found = counted(9)
-    assert len(found) == 4
-    return list(compss_wait_on(found))
+    values = counted(9)
+    assert len(values) == 4
+    return list(compss_wait_on(values))
 
 
 def case_return_tuple_of_types():
@@ -193,8 +193,8 @@ def case_return_value_of():
 
 
 def case_return_in_call():
-    found = counted(3, returns=4)
-    return list(compss_wait_on(found))
+    values = counted(3, returns=4)
+    return list(compss_wait_on(values))
 
 
 @expect(8)
@@ -240,9 +240,9 @@ def case_return_array():
 
 
 def case_return_large_array():
-    found = compss_wait_on(zeros(100_000))
-    found[0] = 5.0  # what the main program gets is its own, and writable
-    return found.sum()
+    array = compss_wait_on(zeros(100_000))
+    array[0] = 5.0  # what the main program gets is its own, and writable
+    return array.sum()
 
 
 def case_return_of_return():
@@ -585,16 +585,16 @@ def same_object(a, b):
 def case_wait_on_read_only():
     values = [1]
     append(values, 2)
-    found = list(compss_wait_on(values, mode="r"))
+    before = list(compss_wait_on(values, mode="r"))
     append(values, 3)
-    return found, compss_wait_on(values)
+    return before, compss_wait_on(values)
 
 
 def case_delete_object():
     values = listed(1)
-    found = compss_wait_on(length(values))
+    count = compss_wait_on(length(values))
     assert compss_delete_object(values)
-    return found
+    return count
 
 
 # Structures in wait_on
@@ -954,12 +954,12 @@ def case_file_out_then_in():
 
 def case_file_write_after_read():
     path = str(folder() / "f")
-    found = []
+    contents = []
     write(path, "0")
     for number in range(1, 5):
-        found.append(read(path))
+        contents.append(read(path))
         write(path, str(number))
-    return compss_wait_on(found), compss_wait_on(read(path))
+    return compss_wait_on(contents), compss_wait_on(read(path))
 
 
 def case_file_copy():
@@ -1067,10 +1067,10 @@ def case_file_exists():
 def case_file_delete():
     path = str(folder() / "f")
     write(path, "x")
-    found = compss_wait_on(read(path))
+    content = compss_wait_on(read(path))
     compss_wait_on_file(path)
     compss_delete_file(path)
-    return found, compss_file_exists(path)
+    return content, compss_file_exists(path)
 
 
 def case_directory():
@@ -1235,8 +1235,8 @@ def case_inner_class():
 def case_returned_object_method():
     account = open_account(3)
     account.deposit(4)
-    found = account.read_balance()
-    return compss_wait_on(found), compss_wait_on(account).balance
+    balance = account.read_balance()
+    return compss_wait_on(balance), compss_wait_on(account).balance
 
 
 def case_object_as_argument():
@@ -1303,15 +1303,15 @@ def case_task_in_function():
 
 
 def case_task_in_loop_sees_its_variable():
-    found = []
+    products = []
     for factor in range(3):
 
         @task(returns=1)
         def times(value, factor=factor):
             return value * factor
 
-        found.append(times(10))
-    return compss_wait_on(found)
+        products.append(times(10))
+    return compss_wait_on(products)
 
 
 # Constraints and others that change no result
@@ -1692,11 +1692,11 @@ def case_local_gives_the_object_its_value():
 @expect([[2.0, 2.0], [4.0, 4.0], [8.0, 8.0]])
 def case_local_gives_an_array_its_value():
     array = np.ones(3)
-    found = []
+    rows = []
     for _ in range(3):
         scale(array, 2)
-        found.append([largest(array), float(array[0])])
-    return found
+        rows.append([largest(array), float(array[0])])
+    return rows
 
 
 class Model:
@@ -1753,8 +1753,8 @@ def unknown_by_hint(value) -> OnlyForTypeCheckers:
 @expect([[1, [2]], (3, 3), None, 5])
 def case_returns_by_type_hint():
     first, second = pair_by_hint(1)[0], pair_by_hint(2)[1]
-    found = [compss_wait_on(first), compss_wait_on(second)]
-    return [found, compss_wait_on(tuple_by_hint(3)), nothing_by_hint(4), compss_wait_on(unknown_by_hint(5))]
+    pair = [compss_wait_on(first), compss_wait_on(second)]
+    return [pair, compss_wait_on(tuple_by_hint(3)), nothing_by_hint(4), compss_wait_on(unknown_by_hint(5))]
 
 
 @task(folder=DIRECTORY_OUT)
@@ -1788,8 +1788,8 @@ def counting(limit):
 @expect([6, [0, 1, 2], "generator"])
 def case_generators():
     total = total_of_all(number for number in range(4))
-    found = compss_wait_on(counting(3))
-    return [compss_wait_on(total), list(found), type(found).__name__]
+    values = compss_wait_on(counting(3))
+    return [compss_wait_on(total), list(values), type(values).__name__]
 
 
 @implement(source_class="programs", method="increment")

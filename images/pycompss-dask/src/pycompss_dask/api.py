@@ -34,8 +34,8 @@ def _each(function: Callable[[Any], Any], values: tuple[Any, ...], keep: bool = 
         result = function(value)
         return value if keep else result
 
-    found = [apply(value) for value in values]
-    return found[0] if len(found) == 1 else found
+    results = [apply(value) for value in values]
+    return results[0] if len(results) == 1 else results
 
 
 def compss_start(
@@ -94,8 +94,8 @@ def compss_wait_on_directory(*directory_name: Any) -> Any:
 
 def compss_delete_object(*obj: Any) -> Any:
     runtime = _runtime()
-    found = [runtime.delete_object(value) if runtime else True for value in obj]
-    return found[0] if len(found) == 1 else found
+    results = [runtime.delete_object(value) if runtime else True for value in obj]
+    return results[0] if len(results) == 1 else results
 
 
 def compss_barrier(no_more_tasks: bool = False) -> None:  # noqa: ARG001

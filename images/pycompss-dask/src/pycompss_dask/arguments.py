@@ -327,7 +327,7 @@ class Arguments:
 
     def forget(self) -> None:
         """Follow nothing any more."""
-        self.tracker.known.clear()
+        self.tracker.entries.clear()
         self.files.clear()
 
 

@@ -103,12 +103,12 @@ class Tracker:
 
     def __init__(self) -> None:
         #: The object, referred to weakly where it can be, and its datum, by the object's identity.
-        self.known: dict[int, tuple[Any, Datum]] = {}
+        self.entries: dict[int, tuple[Any, Datum]] = {}
 
     def find(self, value: Any) -> Datum | None:
         if type(value) is Future:
             return value._datum  # type: ignore[no-any-return]
-        entry = self.known.get(id(value))
+        entry = self.entries.get(id(value))
         if entry is None:
             return None
         holder, datum = entry
@@ -117,15 +117,15 @@ class Tracker:
     def track(self, value: Any, datum: Datum) -> None:
         key = id(value)
 
-        def forget(_: Any, known: dict[int, tuple[Any, Datum]] = self.known) -> None:
-            known.pop(key, None)
+        def forget(_: Any, entries: dict[int, tuple[Any, Datum]] = self.entries) -> None:
+            entries.pop(key, None)
 
         try:
             holder: Any = weakref.ref(value, forget)
         except TypeError:
             # Lists and dictionaries cannot be referred to weakly: they stay until waited for or deleted.
             holder = value
-        self.known[key] = (holder, datum)
+        self.entries[key] = (holder, datum)
 
     def forget(self, value: Any) -> bool:
-        return self.known.pop(id(value), None) is not None
+        return self.entries.pop(id(value), None) is not None

@@ -78,8 +78,8 @@ def _processors(definition: Definition, value: Any, where: str) -> None:
 
 def binary(**arguments: Any) -> Decorator:
     """`@binary(binary="grep", working_dir=…, args=…, fail_by_exit_value=…)`: the task is a program."""
-    known = {"binary", "working_dir", "workingDir", "args", "params", "fail_by_exit_value", "engine", "image"}
-    for name in sorted(set(arguments) - known):
+    names = {"binary", "working_dir", "workingDir", "args", "params", "fail_by_exit_value", "engine", "image"}
+    for name in sorted(set(arguments) - names):
         print(f"WARNING: @binary: the argument {name} is unknown; it has no effect", file=sys.stderr)
     if "binary" not in arguments:
         raise PyCOMPSsException("@binary: the argument binary is missing")

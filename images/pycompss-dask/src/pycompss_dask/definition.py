@@ -292,7 +292,7 @@ def returns_in_code(function: Callable[..., Any]) -> int:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
         return 0
-    found = 0
+    count = 0
     pending = list(ast.iter_child_nodes(tree.body[0]))
     while pending:
         node = pending.pop()
@@ -300,9 +300,9 @@ def returns_in_code(function: Callable[..., Any]) -> int:
             continue
         if isinstance(node, ast.Return) and node.value is not None:
             elements = node.value.elts if isinstance(node.value, (ast.Tuple, ast.List)) else [node.value]
-            found = max(found, len(elements))
+            count = max(count, len(elements))
         pending.extend(ast.iter_child_nodes(node))
-    return found
+    return count
 
 
 def task_decorator(**arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -85,15 +85,19 @@ class Application:
             return load(reference)  # type: ignore[no-any-return]
         module, qualified = reference
         if module == "__main__":
-            found: Any = sys.modules["__main__"]
+            target: Any = sys.modules["__main__"]
         else:
-            found = importlib.import_module(module)
+            target = importlib.import_module(module)
         for name in qualified.split("."):
-            mangled = f"_{found.__name__.lstrip('_')}{name}" if isinstance(found, type) else name
-            found = (
-                getattr(found, mangled) if name.startswith("__") and hasattr(found, mangled) else getattr(found, name)
+            mangled = f"_{target.__name__.lstrip('_')}{name}" if isinstance(target, type) else name
+            target = (
+                getattr(target, mangled)
+                if name.startswith("__") and hasattr(target, mangled)
+                else getattr(target, name)
             )
-        definition = getattr(found, "__compss__", None) or getattr(getattr(found, "__func__", None), "__compss__", None)
+        definition = getattr(target, "__compss__", None) or getattr(
+            getattr(target, "__func__", None), "__compss__", None
+        )
         if definition is None:
             raise PyCOMPSsException(f"{module}.{qualified} is not a task in the worker")
         return definition.function  # type: ignore[no-any-return]

@@ -365,14 +365,14 @@ def _terminated(number: int, frame: Any) -> NoReturn:  # noqa: ARG001
 
 def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
-    options, own = parse(given)
+    options, script_arguments = parse(given)
     if threading.current_thread() is threading.main_thread():
         # The first process of a container ignores signals that nobody handles.
         signal.signal(signal.SIGTERM, _terminated)
     if context.role != "none":
         raise PyCOMPSsException("runcompss cannot be used inside an application")
     try:
-        application = Application(options, own)
+        application = Application(options, script_arguments)
     except SystemExit as ended:
         return _status(ended)
     application.results.log("INFO", f"runcompss {shlex.join(given)}")

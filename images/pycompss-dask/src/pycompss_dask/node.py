@@ -96,12 +96,12 @@ async def _worker(options: argparse.Namespace) -> int:
     limit = memory.limit()
     size = options.memory if options.memory is not None else round(limit / 1e9, 3)
     resources = offered(options.computing_units, size, options.resources)
-    said = ""
+    last_message = ""
     while not stopping.is_set():
         worker = None
         try:
             await _reachable(options.master)
-            said = ""
+            last_message = ""
             worker = Worker(
                 f"tcp://{options.master}",
                 name=f"{options.name}#{uuid.uuid4().hex[:4]}",
@@ -128,9 +128,9 @@ async def _worker(options: argparse.Namespace) -> int:
                 break
         except (OSError, TimeoutError, asyncio.CancelledError, ValueError, RuntimeError) as error:
             text = f"no master at {options.master} yet ({error}); trying again"
-            if text != said:
+            if text != last_message:
                 print(text, file=sys.stderr, flush=True)
-                said = text
+                last_message = text
             if worker is not None:
                 await worker.close(timeout=1, nanny=False)
         with contextlib.suppress(TimeoutError):

@@ -123,11 +123,11 @@ class Results:
         self.leaves[number] = None
 
     def synchronised(self, kind: str, producers: Iterable[int]) -> None:
-        found = [number for number in dict.fromkeys(producers) if number]
+        numbers = [number for number in dict.fromkeys(producers) if number]
         if kind == "barrier":
-            found = list(self.leaves)
+            numbers = list(self.leaves)
             self.leaves.clear()
-        self.syncs.append((kind, found, len(self.tasks)))
+        self.syncs.append((kind, numbers, len(self.tasks)))
 
     def joined(self, worker: str, units: int) -> None:
         self.workers[worker] = WorkerState(units)

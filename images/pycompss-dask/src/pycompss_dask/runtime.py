@@ -449,21 +449,21 @@ class Runtime:
     def delete_file(self, path: str) -> bool:
         """Forget and remove a file or folder; whether there was one."""
         absolute = os.path.abspath(path)  # noqa: PTH100
-        known = self.arguments.files.pop(absolute, None) is not None
+        tracked = self.arguments.files.pop(absolute, None) is not None
         place = Path(absolute)
         if place.is_dir():
             shutil.rmtree(place)
             return True
         exists = place.exists()
         place.unlink(missing_ok=True)
-        return known or exists
+        return tracked or exists
 
     def delete_object(self, value: Any) -> bool:
         """Forget an object or future; whether tasks had written it."""
         if type(value) is Future:
             datum: Datum = value._datum
-            known, datum.node = datum.node is not None, None
-            return known
+            tracked, datum.node = datum.node is not None, None
+            return tracked
         return self.arguments.tracker.forget(value)
 
     def resources(self) -> int:

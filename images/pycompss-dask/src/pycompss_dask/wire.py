@@ -66,11 +66,11 @@ class Pool:
     def take(self, size: int) -> int:
         """A descriptor of `size` bytes, or -1."""
         with self.lock:
-            found = self.free.get(size)
-            if not found:
+            buffers = self.free.get(size)
+            if not buffers:
                 return -1
             self.held -= size
-            return found.pop()
+            return buffers.pop()
 
     def give(self, descriptor: int, size: int) -> None:
         with self.lock:

@@ -170,18 +170,18 @@ class Slot:
         """What the task wrote to its standard output and error."""
         if sizes == (0, 0):
             return b"", b""
-        found = []
+        texts = []
         for name in ("out", "err"):
             path = self.folder / name
             if not path.exists():
-                found.append(b"")
+                texts.append(b"")
                 continue
             with path.open("rb") as file:
                 data = file.read(MAX_OUTPUT)
                 if file.read(1):
                     data += f"\n[{path.stat().st_size} bytes; what follows was left out]\n".encode()
-            found.append(data)
-        return found[0], found[1]
+            texts.append(data)
+        return texts[0], texts[1]
 
 
 class Units:

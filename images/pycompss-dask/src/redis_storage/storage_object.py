@@ -93,13 +93,13 @@ class StorageObject:
     @classmethod
     def get_by_alias(cls, alias: str) -> Self:
         """The object with that alias. Raises StorageException where there is none, or where it is of another class."""
-        found = get_by_id(objects.started().find(alias))
-        if not isinstance(found, cls):
+        instance = get_by_id(objects.started().find(alias))
+        if not isinstance(instance, cls):
             raise StorageException(
-                f"the object with the alias {alias!r} is a {type(found).__name__}, not a {cls.__name__}"
+                f"the object with the alias {alias!r} is a {type(instance).__name__}, not a {cls.__name__}"
             )
-        found.__held.alias = alias  # type: ignore[union-attr]
-        return found
+        instance.__held.alias = alias  # type: ignore[union-attr]
+        return instance
 
     def write_changes(self) -> None:
         """Write the object's next version where it has been changed here."""

@@ -57,9 +57,9 @@ class Worker:
             done = subprocess.run(self.command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
             print(f"{self.name}: status {done.returncode}: {' '.join((done.stdout + done.stderr).split())}", flush=True)
             if done.returncode == 0:
-                while not (own := [port for port in free if self.ask("hello", port)]):
+                while not (ports := [port for port in free if self.ask("hello", port)]):
                     time.sleep(0.1)
-                self.port, self.state = own[0], "up"
+                self.port, self.state = ports[0], "up"
             if done.returncode != 255:
                 return
             time.sleep(0.5)

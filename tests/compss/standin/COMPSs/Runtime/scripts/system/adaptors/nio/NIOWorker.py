@@ -21,8 +21,8 @@ class Master(socketserver.StreamRequestHandler):
             order, _, data = line.decode().strip().partition(" ")
             if order == "store":
                 (working / f"{data}v1.IT").touch()
-            there = order != "fetch" or (working / f"{data}v1.IT").exists()
-            self.wfile.write(b"ok\n" if there else b"missing\n")
+            present = order != "fetch" or (working / f"{data}v1.IT").exists()
+            self.wfile.write(b"ok\n" if present else b"missing\n")
             if order == "stop":
                 threading.Thread(target=self.server.shutdown).start()
 
