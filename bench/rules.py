@@ -73,12 +73,12 @@ KINDS = 50  # pods differ, in so many kinds
 @cache
 def pods() -> list[tuple[int, str, str, str, int]]:
     """Number, the labels of the node, of the pod and of its namespace, and the number of the deployment."""
-    found = []
+    rows = []
     for p in range(PODS):
         deployment = p % DEPLOYMENTS
         space = f'namespace="team-{deployment % NAMESPACES}"'
-        found.append((p, NODE_LABELS[p % NODES], f'{space},pod="app-{deployment}-5d4f-{p}"', space, deployment))
-    return found
+        rows.append((p, NODE_LABELS[p % NODES], f'{space},pod="app-{deployment}-5d4f-{p}"', space, deployment))
+    return rows
 
 
 def series() -> Iterator[Series]:
@@ -92,12 +92,12 @@ def series() -> Iterator[Series]:
 
 def containers(family: str, rise: int, start: int = 1000, cgroups: bool = True) -> Iterator[Series]:
     for p, node, name, _, _ in pods():
-        own = f'{CADVISOR},{node},{name},id="/kubepods/burstable/pod{p}'
+        labels = f'{CADVISOR},{node},{name},id="/kubepods/burstable/pod{p}'
         kind = p % KINDS
-        yield family, f'{own}/1",container="app",image="app:1",name="{p}a"', start + kind, rise * (kind + 1)
+        yield family, f'{labels}/1",container="app",image="app:1",name="{p}a"', start + kind, rise * (kind + 1)
         if cgroups:
-            yield family, f'{own}",container="",image="",name=""', start + kind, rise * (kind + 1)
-            yield family, f'{own}/0",container="",image="pause:3.10",name="{p}b"', start, 0
+            yield family, f'{labels}",container="",image="",name=""', start + kind, rise * (kind + 1)
+            yield family, f'{labels}/0",container="",image="pause:3.10",name="{p}b"', start, 0
     if cgroups:
         for n, node in enumerate(NODE_LABELS):
             yield family, f'{CADVISOR},{node},id="/"', start, rise * (n % KINDS + 1) * 60
@@ -114,16 +114,16 @@ def series_of_containers() -> Iterator[Series]:
         yield from containers(family, 0, 100_000, cgroups=False)
     for family in ("container_fs_reads_bytes_total", "container_fs_writes_bytes_total"):
         for p, node, name, _, _ in pods():
-            own = f'{CADVISOR},{node},{name},id="/kubepods/burstable/pod{p}/1",container="app",image="app:1"'
-            yield family, f'{own},device="/dev/vda"', 0, 4096
+            labels = f'{CADVISOR},{node},{name},id="/kubepods/burstable/pod{p}/1",container="app",image="app:1"'
+            yield family, f'{labels},device="/dev/vda"', 0, 4096
     for verb in ("receive", "transmit"):
         for family, rise in (
             (f"container_network_{verb}_bytes_total", 30_000),
             (f"container_network_{verb}_packets_dropped_total", 1),
         ):
             for p, node, name, _, _ in pods():
-                own = f'{CADVISOR},{node},{name},id="/kubepods/burstable/pod{p}/0",image="pause:3.10"'
-                yield family, f'{own},interface="eth0"', 0, rise * (p % KINDS + 1)
+                labels = f'{CADVISOR},{node},{name},id="/kubepods/burstable/pod{p}/0",image="pause:3.10"'
+                yield family, f'{labels},interface="eth0"', 0, rise * (p % KINDS + 1)
 
 
 def series_of_pods() -> Iterator[Series]:
@@ -306,11 +306,11 @@ def before(families: set[str], start: int, end: int) -> Iterator[str]:
 
 
 def varint(number: int) -> bytes:
-    found = bytearray()
+    encoded = bytearray()
     while number > 127:
-        found.append(number & 127 | 128)
+        encoded.append(number & 127 | 128)
         number >>= 7
-    return bytes([*found, number])
+    return bytes([*encoded, number])
 
 
 def field(number: int, content: bytes) -> bytes:
@@ -408,15 +408,15 @@ def evaluations(server: Server, end: float) -> tuple[list[dict[str, float]], dic
         time.sleep(2)
         if server.process.poll() is not None:
             server.fail("ended")
-        found = server.ask("rules")["groups"]
-        for group in found:
+        groups = server.ask("rules")["groups"]
+        for group in groups:
             failing = [f"{rule['name']}: {rule['lastError']}" for rule in group["rules"] if rule["health"] == "err"]
             if failing:
                 server.fail(f"fails at {len(failing)} rules, such as {failing[0]}")
             if all(rule["health"] == "ok" for rule in group["rules"]):
                 seen.setdefault(group["name"], {})[group["lastEvaluation"]] = group["evaluationTime"]
                 each.update({rule["name"]: rule["evaluationTime"] for rule in group["rules"]})
-        if began is None and found and len(seen) == len(found):
+        if began is None and groups and len(seen) == len(groups):
             began = (time.time(), server.cpu_seconds(), server.rules_evaluated())
         if began and time.time() - began[0] > 2.5 * STEP and all(len(times) > 2 for times in seen.values()):
             break
@@ -433,7 +433,7 @@ def prepared(folder: Path, catalogue: Catalogue, panels: Iterable[str] = ()) -> 
     folder.mkdir(exist_ok=True)
     now = int(time.time()) // STEP * STEP
     start = now - PAST - HOUR
-    families = {one for name in panels for found in catalogue.exporters[name].values() for one in found}
+    families = {one for name in panels for names in catalogue.exporters[name].values() for one in names}
     if families:
         progress("Making the block of the hour before")
         make_block(folder, before(families, start, now - PAST))
@@ -454,10 +454,10 @@ def stretch(server: Server, names: Iterable[str], times: range, folder: Path) ->
 
     def lines() -> Iterator[str]:
         for name in sorted(names):
-            found = server.ask("query", query=name)["result"]
-            if found:
+            result = server.ask("query", query=name)["result"]
+            if result:
                 yield f"# TYPE {name} gauge\n"
-            for one in found:
+            for one in result:
                 labels = ",".join(f'{k}="{v}"' for k, v in one["metric"].items() if k != "__name__")
                 value = float(one["value"][1])
                 for moment in times:

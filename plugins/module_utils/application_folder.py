@@ -43,16 +43,16 @@ class Folder:
 
     def digest(self) -> str:
         """What changes with any name, mode or content."""
-        found = hashlib.sha256()
+        checksum = hashlib.sha256()
         for name, path in zip(self.paths, self.each(), strict=True):
             mode = path.lstat().st_mode
-            found.update(f"\0{name}\0{stat.S_IFMT(mode):o}\0{mode & 0o777:o}\0".encode(errors="surrogateescape"))
+            checksum.update(f"\0{name}\0{stat.S_IFMT(mode):o}\0{mode & 0o777:o}\0".encode(errors="surrogateescape"))
             if path.is_symlink():
-                found.update(str(path.readlink()).encode(errors="surrogateescape"))
+                checksum.update(str(path.readlink()).encode(errors="surrogateescape"))
             elif path.is_file():
                 with path.open("rb") as file:
-                    found.update(hashlib.file_digest(file, "sha256").digest())
-        return found.hexdigest()
+                    checksum.update(hashlib.file_digest(file, "sha256").digest())
+        return checksum.hexdigest()
 
 
 def read(root: Path) -> Folder:

@@ -52,7 +52,7 @@ def receiver(
 ) -> str:
     """The pod of the newest run's master that waits for the folder; empty where none does."""
     began = clock()
-    said = ""
+    last_report = ""
     while True:
         jobs = api.jobs(LABEL.format(name, "master"))
         if not jobs:
@@ -71,9 +71,9 @@ def receiver(
         if newest and done(newest):
             return ""
         reason, text = obstacle(newest) if newest else ("", "")
-        if text != said:
+        if text != last_report:
             report(f"{newest['metadata']['name'] if newest else name} waits: {text}")
-            said = text
+            last_report = text
         passed = clock() - began
         if passed >= timeout or (reason in WRONG_IMAGES and passed >= patience):
             raise ApplicationError(

@@ -114,11 +114,11 @@ class Registry:
     def _authorize(self, challenge: str, repository: str) -> str:
         kind, _space, rest = challenge.partition(" ")
         try:
-            known = registry_login.find(self.host, repository, self.auth_file)
+            login = registry_login.find(self.host, repository, self.auth_file)
         except registry_login.LoginError as error:
             raise OciError(f"Registry {self.host} wants a login. {error}") from error
-        if kind.lower() == "basic" and known:
-            return f"Basic {known.basic}"
+        if kind.lower() == "basic" and login:
+            return f"Basic {login.basic}"
         asked = dict(re.findall(r'(\w+)="([^"]*)"', rest))
         if kind.lower() != "bearer" or "realm" not in asked:
             raise OciError(
@@ -126,18 +126,18 @@ class Registry:
             )
         scope = {key: asked[key] for key in ("service", "scope") if key in asked}
         address, data, headers = f"{asked['realm']}?{urllib.parse.urlencode(scope)}", None, {}
-        if known and known.user == registry_login.TOKEN:
-            renew = {"grant_type": "refresh_token", "refresh_token": known.secret, "client_id": "continuum.edge"}
+        if login and login.user == registry_login.TOKEN:
+            renew = {"grant_type": "refresh_token", "refresh_token": login.secret, "client_id": "continuum.edge"}
             address, data = asked["realm"], urllib.parse.urlencode(scope | renew).encode()
-        elif known:
-            headers["Authorization"] = f"Basic {known.basic}"
+        elif login:
+            headers["Authorization"] = f"Basic {login.basic}"
         request = urllib.request.Request(address, data, headers)  # noqa: S310 # the registry's own
         try:
             with urllib.request.urlopen(request, timeout=self.timeout) as answer:  # noqa: S310
                 given = json.load(answer)
         except urllib.error.HTTPError as error:
             raise OciError(
-                f"Registry {self.host} refuses the login{f' of {known.user}' if known else ''}: {error.code} "
+                f"Registry {self.host} refuses the login{f' of {login.user}' if login else ''}: {error.code} "
                 f"{error.reason}. Expected a valid one: podman login or docker login {self.host}."
             ) from error
         return f"Bearer {given.get('token') or given.get('access_token')}"

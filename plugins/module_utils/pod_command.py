@@ -40,7 +40,7 @@ def feed(core: Any, namespace: str, pod: str, container: str, command: list[str]
         with suppress(WebSocketException, OSError):
             for chunk in content:
                 connection.write_stdin(chunk)
-        for _said in _output(connection, f"{command[0]} in {pod}"):
+        for _text in _output(connection, f"{command[0]} in {pod}"):
             pass
     finally:
         connection.close()

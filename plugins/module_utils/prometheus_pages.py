@@ -173,7 +173,7 @@ class Pages:
         except OSError as error:
             raise PagesError(f"{what}: {error.strerror}") from error
         if done.returncode:
-            said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if "ERR" in line.upper()]
+            errors = [line.strip() for line in (done.stderr + done.stdout).splitlines() if "ERR" in line.upper()]
             last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-            raise PagesError(f"{what}: {' '.join((said or last)[:1])[:300] or f'status {done.returncode}'}")
+            raise PagesError(f"{what}: {' '.join((errors or last)[:1])[:300] or f'status {done.returncode}'}")
         return done.stdout

@@ -59,8 +59,8 @@ def find(host: str, repository: str, auth_file: str = "") -> Login | None:
             raise LoginError(
                 f"{path} cannot be read: {error}. Expected what podman login or docker login writes."
             ) from error
-        if isinstance(config, dict) and (found := _of_file(config, host, repository, path)):
-            return found
+        if isinstance(config, dict) and (login := _of_file(config, host, repository, path)):
+            return login
     return None
 
 
@@ -79,7 +79,7 @@ def _of_file(config: dict[str, Any], host: str, repository: str, path: Path) -> 
         if entry.get("auth"):
             return _decoded(entry["auth"], name, path)
     if helper := config.get("credsStore"):
-        return next((found for name in names[-2:] if (found := _ask(helper, name, path))), None)
+        return next((login for name in names[-2:] if (login := _ask(helper, name, path))), None)
     return None
 
 
@@ -107,8 +107,8 @@ def _ask(helper: str, name: str, path: Path) -> Login | None:
             return None
         raise LoginError(f"The credential helper {program} ended with status {done.returncode} for {name}.")
     try:
-        found = json.loads(done.stdout)
-        return Login(found["Username"], found["Secret"])
+        answer = json.loads(done.stdout)
+        return Login(answer["Username"], answer["Secret"])
     except (ValueError, KeyError, TypeError) as error:
         raise LoginError(
             f"The credential helper {program} gave no login for {name}. Expected JSON from `get`."

@@ -103,16 +103,16 @@ def main() -> None:
         while True:
             nodes = [Node.of(node) for node in api.list_objects("v1", "Node")]
             asked = {"insecure": options["insecure"], "secrets": options["pull_secrets"]}
-            found = [search(name, nodes, mirrors, **asked) for name in options["images"]]
-            if not any(each.missing for each in found) or time.monotonic() > deadline:
+            searches = [search(name, nodes, mirrors, **asked) for name in options["images"]]
+            if not any(each.missing for each in searches) or time.monotonic() > deadline:
                 break
             time.sleep(3)
     except KubernetesError as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
-        images={each.name: list(each.places) for each in found},
-        missing={each.name: list(each.looked) for each in found if each.missing},
+        images={each.name: list(each.places) for each in searches},
+        missing={each.name: list(each.looked) for each in searches if each.missing},
     )
 
 

@@ -162,12 +162,11 @@ class Configuration:
     virtual_filesystem_devices: str = counted.pattern(counted.FILESYSTEM_DEVICES)
 
     def __post_init__(self) -> None:
-        known = {exporter.key for exporter in EXPORTERS}
+        keys = {exporter.key for exporter in EXPORTERS}
         for key, selector in self.selectors.items():
-            if key not in known:
+            if key not in keys:
                 raise CatalogueError(
-                    f"selectors names the exporter {key!r}, which is unknown; "
-                    f"expected one of {', '.join(sorted(known))}"
+                    f"selectors names the exporter {key!r}, which is unknown; expected one of {', '.join(sorted(keys))}"
                 )
             if not selector.strip(" ,"):
                 raise CatalogueError(f'the selector of {key} is empty; expected label matchers such as job="{key}"')

@@ -51,14 +51,14 @@ def selectors(expression: str) -> tuple[Selector, ...]:
     if isinstance(root, promql_parser.StringLiteral):
         raise CatalogueError("is a string; a rule records a number or a vector")
 
-    found: list[Selector] = []
+    result: list[Selector] = []
 
     def visit(node: Any) -> bool:
         if isinstance(node, promql_parser.VectorSelector):
             if node.matchers.or_matchers:
                 raise CatalogueError("uses 'or' between label matchers, which Prometheus does not know")
             matchers = {matcher.name: matcher.value for matcher in node.matchers.matchers}
-            found.append(Selector(node.name or "", matchers))
+            result.append(Selector(node.name or "", matchers))
         elif isinstance(node, promql_parser.Call) and node.func.experimental:
             raise CatalogueError(
                 f"uses the experimental function {node.func.name}, which Prometheus refuses by default"
@@ -68,4 +68,4 @@ def selectors(expression: str) -> tuple[Selector, ...]:
         return True
 
     promql_parser.walk(tree, visit)
-    return tuple(found)
+    return tuple(result)

@@ -132,9 +132,9 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 def reference() -> str:
     """The whole document."""
     catalogue = Catalogue()
-    known = information(catalogue)
+    facts = information(catalogue)
     position = {name: index for index, name in enumerate(catalogue.entries)}
-    metrics = sorted(known["metrics"], key=lambda metric: position[metric["name"]])
+    metrics = sorted(facts["metrics"], key=lambda metric: position[metric["name"]])
     parts = [INTRODUCTION, counted_once()]
     for category, title in TITLES.items():
         mine = [metric for metric in metrics if metric["category"] == category]
@@ -146,7 +146,7 @@ def reference() -> str:
             parts.append(f"### {title}: {level}\n")
             parts += [section(metric) for metric in mine if metric["level"] == level]
     parts.append("## Alerts\n")
-    for alert in known["alert_rules"]:
+    for alert in facts["alert_rules"]:
         parts.append(
             f"### {alert['name']}\n\n{alert['description'].replace('{{ $labels.', '<').replace(' }}', '>')}\n\n"
             f"Severity: {alert['severity']}; held for: {alert['hold']}.\n\n```promql\n{alert['expr']}\n```\n\n"
@@ -154,7 +154,7 @@ def reference() -> str:
         )
     parts.append("## Exporters\n\nWhat a Prometheus that keeps only what is read must keep, by scrape job.\n")
     feeds = {exporter.name: exporter for exporter in EXPORTERS}
-    for name, series in known["series"].items():
+    for name, series in facts["series"].items():
         names = ", ".join(f"`{one}`" for one in series)
         parts.append(
             f"### {name}\n\n{feeds[name].feeds[0].upper()}{feeds[name].feeds[1:]}."

@@ -86,13 +86,13 @@ class Catalogue:
     def entries(self) -> dict[str, Entry]:
         """Every entry by name: the collection's in their order, then the site's own sorted by name."""
         extras = sorted((extra(index, item) for index, item in enumerate(self.extra_metrics)), key=lambda m: m.name)
-        found: dict[str, Entry] = {}
+        entries: dict[str, Entry] = {}
         values = self.configuration.substitutions()
-        own = {metric.name for metric in self.metrics} | {alert.name for alert in self.alerts}
+        shipped = {metric.name for metric in self.metrics} | {alert.name for alert in self.alerts}
         items: list[Metric | Alert] = [*self.metrics, *extras, *self.alerts]
         for item in items:
-            if item.name in found:
-                where = "the catalogue" if item.name in own else "extra_metrics"
+            if item.name in entries:
+                where = "the catalogue" if item.name in shipped else "extra_metrics"
                 raise CatalogueError(f"metric {item.name} is already in {where}; names must differ, choose another")
             check(item)
             try:
@@ -100,14 +100,14 @@ class Catalogue:
                 reads = promql.selectors(expr)
             except CatalogueError as error:
                 raise CatalogueError(f"{kind(item)} {item.name}: expr {error}") from error
-            found[item.name] = Entry(item, expr, reads)
-        for entry in found.values():
-            for name in sorted(entry.record_names - set(found)):
+            entries[item.name] = Entry(item, expr, reads)
+        for entry in entries.values():
+            for name in sorted(entry.record_names - set(entries)):
                 raise CatalogueError(
-                    f"{kind(entry.item)} {entry.name}: expr reads {name}, which nothing records{hint(name, found)}; "
+                    f"{kind(entry.item)} {entry.name}: expr reads {name}, which nothing records{hint(name, entries)}; "
                     f'write {{__name__="{name}"}} if another rules file does'
                 )
-        return found
+        return entries
 
     @cached_property
     def order(self) -> list[str]:
@@ -161,12 +161,12 @@ class Catalogue:
             ("levels", selection.levels, levels),
             ("names", selection.names, list(self.entries)),
         )
-        for what, asked, known in kinds:
+        for what, asked, choices in kinds:
             for name in asked:
-                if name not in known:
+                if name not in choices:
                     raise CatalogueError(
-                        f"{what} selects {name!r}, which is unknown{hint(name, known)}; expected "
-                        + (f"one of {', '.join(known)}" if len(known) < 50 else "a name of recording_rules_info")
+                        f"{what} selects {name!r}, which is unknown{hint(name, choices)}; expected "
+                        + (f"one of {', '.join(choices)}" if len(choices) < 50 else "a name of recording_rules_info")
                     )
         by_group = bool(selection.categories or selection.levels) or not selection.names
         chosen = {
@@ -265,19 +265,19 @@ class Catalogue:
 
     def series(self, names: Iterable[str] | None = None) -> dict[str, list[str]]:
         """The raw series that the entries read, by exporter. Selectors of no exporter (a site's own) go under ""."""
-        found: dict[str, set[str]] = {exporter.name: set() for exporter in EXPORTERS}
+        by_exporter: dict[str, set[str]] = {exporter.name: set() for exporter in EXPORTERS}
         for name in self.entries if names is None else names:
             for exporter, series in self.exporters[name].items():
-                found.setdefault(exporter, set()).update(series)
-        return {exporter: sorted(series) for exporter, series in found.items()}
+                by_exporter.setdefault(exporter, set()).update(series)
+        return {exporter: sorted(series) for exporter, series in by_exporter.items()}
 
 
 def kind(item: Metric | Alert) -> str:
     return "metric" if isinstance(item, Metric) else "alert"
 
 
-def hint(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
+def hint(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
@@ -296,9 +296,9 @@ def check_labels(where: str, labels: Mapping[str, str]) -> None:
 def check(item: Metric | Alert) -> None:
     """What can be wrong with an entry besides its expression."""
 
-    def expect(good: bool, found: str, expected: str) -> None:
+    def expect(good: bool, fault: str, expected: str) -> None:
         if not good:
-            raise CatalogueError(f"{kind(item)} {item.name}: {found}; expected {expected}")
+            raise CatalogueError(f"{kind(item)} {item.name}: {fault}; expected {expected}")
 
     if isinstance(item, Metric):
         expect(
@@ -383,7 +383,7 @@ def _metadata(name: str, namespace: str, labels: Mapping[str, str]) -> dict[str,
 def key_labels() -> frozenset[str]:
     """The labels by which the catalogue's series are told apart, besides the cluster's."""
     catalogue = Catalogue()
-    names = frozenset[str]().union(*(known.names for known in catalogue.label_sets.values()))
+    names = frozenset[str]().union(*(label_set.names for label_set in catalogue.label_sets.values()))
     return names - {catalogue.configuration.cluster_label}
 
 

@@ -43,8 +43,8 @@ def direction(verb: str, verbed: str) -> Iterator[Metric]:
         )
 
     def of_node(counter: str) -> str:
-        own = f'rate({counter}{{$node_exporter, device!~"$virtual_interfaces"}}[$window])'
-        return over("sum", "node", f"max by ($cluster, node, device) ({own})")
+        rate = f'rate({counter}{{$node_exporter, device!~"$virtual_interfaces"}}[$window])'
+        return over("sum", "node", f"max by ($cluster, node, device) ({rate})")
 
     def of_sandbox(labels: str, counter: str) -> str:
         return f"""\

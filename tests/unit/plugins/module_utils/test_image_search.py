@@ -32,9 +32,9 @@ def node(*names: str, images: int = 1) -> Node:
 
 @pytest.mark.parametrize("told", [(NAME,), (f"127.0.0.1:1/continuum-edge/pycompss-dask@{DIGEST}", NAME)])
 def test_a_node_has_it(told: tuple[str, ...]) -> None:
-    found = search(NAME, [node(), node(*told)], [])
-    assert found.places == ("edge-1",)
-    assert not found.missing
+    result = search(NAME, [node(), node(*told)], [])
+    assert result.places == ("edge-1",)
+    assert not result.missing
 
 
 def test_a_short_name_is_the_full_one() -> None:
@@ -47,14 +47,14 @@ def test_a_mirror_has_it_under_its_full_name() -> None:
 
 
 def test_nobody_has_it() -> None:
-    found = search(NAME, [node("quay.io/other:1")], [Mirror()])
-    assert found.missing
-    assert found.looked[:2] == ("the nodes edge-1", "registry mirror.example:5000 (not there)")
-    assert "127.0.0.1:1 does not answer" in found.looked[2]
+    result = search(NAME, [node("quay.io/other:1")], [Mirror()])
+    assert result.missing
+    assert result.looked[:2] == ("the nodes edge-1", "registry mirror.example:5000 (not there)")
+    assert "127.0.0.1:1 does not answer" in result.looked[2]
 
 
 @pytest.mark.parametrize(("images", "secrets"), [(TOLD, False), (1, True)], ids=["more than is told", "a login"])
 def test_it_may_be_there_all_the_same(images: int, secrets: bool) -> None:
-    found = search(NAME, [node(images=images)], [], secrets=secrets)
-    assert not found.places
-    assert not found.missing
+    result = search(NAME, [node(images=images)], [], secrets=secrets)
+    assert not result.places
+    assert not result.missing
