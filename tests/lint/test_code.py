@@ -1,4 +1,4 @@
-"""What ruff and mypy cannot hold: how long a function is, and that nothing is left out of them."""
+"""What ruff and mypy cannot hold: how long a function is, what names tell, and that nothing is left out of them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ LONGER = {
     "plugins/modules/recording_rules.py: main": "a table of options",
     "plugins/modules/release.py: main": "a table of options",
 }
+
+#: Words that tell nothing of what a name holds.
+FILLERS = {"found", "own", "there", "said", "known"}
 
 
 def sources() -> list[str]:
@@ -61,6 +64,49 @@ def test_lines_of_a_function_are_counted() -> None:
     assert dict(functions("class A:\n    @property\n    def one(self):\n        x = 1\n\n        return x\n")) == {
         "one": 4
     }
+
+
+def names(text: str) -> Iterator[tuple[int, str]]:
+    """Line and name of each variable, parameter, attribute, function and class that the text makes."""
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+                yield node.lineno, name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield node.lineno, name
+            case ast.alias(asname=str(name)) | ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                yield node.lineno, name
+
+
+def test_names_tell_what_they_hold() -> None:
+    fillers = [
+        f"{source}:{line}: {name}"
+        for source in sources()
+        for line, name in names((ROOT / source).read_text(encoding="utf-8"))
+        if name.strip("_") in FILLERS
+    ]
+    assert fillers == []
+
+
+def test_every_name_is_seen() -> None:
+    text = """
+from a import b as b1
+class C:
+    def d(self, e, *f, g=0, **h):
+        self.i = [j for j in (k := e)]
+        with l as m, n as (o, p):
+            pass
+        try:
+            for q in e: pass
+        except E as r: pass
+        match e:
+            case [s]: pass
+async def t(): lambda u: u
+v: int = 0
+w = 0
+"""
+    made = [*"Cdefghijkmopqrstuv", "b1", "self", "w"]
+    assert sorted(name for _, name in names(text)) == sorted(made)
 
 
 def test_every_program_is_seen_by_the_linters() -> None:
