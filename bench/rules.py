@@ -19,7 +19,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import statistics
 import struct
@@ -545,11 +544,8 @@ def panels(server: Server, catalogue: Catalogue, asked: Iterable[str]) -> None:
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     rendering()
-    folder = Path(tempfile.mkdtemp(prefix="continuum-bench-rules-"))
-    try:
-        measure(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="continuum-bench-rules-", ignore_cleanup_errors=True) as folder:
+        measure(Path(folder))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from ansible_collections.continuum.edge.plugins.module_utils.pod_command import 
 
 LABEL = "app.kubernetes.io/name=compss,app.kubernetes.io/instance={},app.kubernetes.io/component={}"
 WRONG_IMAGES = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
-BROKEN = ("CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError")
 # Seconds between two looks.
 LOOK = 1.0
 
@@ -210,7 +209,7 @@ class Memory:
 class Decision:
     """What follows from a look."""
 
-    #: For a person, in their order.
+    #: Lines for a person, in their order.
     lines: tuple[str, ...]
     memory: Memory
     #: What the module returns; its state is ``running`` until the end.
@@ -303,7 +302,7 @@ def follow(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Object:
-    """Look at an application until it has ended or ``timeout`` seconds are over; what it came to."""
+    """Look at an application until it has ended or ``timeout`` seconds are over. Returns what it came to."""
     deadline = clock() + timeout
     memory = Memory()
     status: Object = {}

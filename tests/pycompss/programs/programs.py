@@ -439,12 +439,6 @@ def consume(values):
     return sum(values)
 
 
-@task(returns=1)
-def spoil(values):
-    values.append("spoilt")
-    return len(values)
-
-
 @task(matrix=INOUT)
 def scale(matrix, factor):
     matrix *= factor

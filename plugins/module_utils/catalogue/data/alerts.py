@@ -20,11 +20,9 @@ ALERTS = (
             "pods. Its pods are started elsewhere where they can be."
         ),
         runbook=(
-            "kubectl describe node shows the condition and its reason. No heartbeat: is the machine up and "
-            "reachable, do "
-            "the kubelet and containerd run? A pressure condition: free memory, disk or process ids. A virtual "
-            "node whose "
-            "wall time is spent goes this way too, and is meant to."
+            "kubectl describe node shows the condition and its reason. No heartbeat: is the machine up and reachable, "
+            "do the kubelet and containerd run? A pressure condition: free memory, disk or process ids. A virtual node "
+            "whose wall time is spent goes this way too, and is meant to."
         ),
     ),
     Alert(
@@ -43,9 +41,8 @@ ALERTS = (
             "{{ $labels.node }} has no space left within four hours. The kubelet evicts pods before that."
         ),
         runbook=(
-            "Find what grows: du -xh --max-depth=2 on the mount point; crictl images and the logs under "
-            "/var/log/pods are "
-            "the usual ones. Remove it, or move it to a volume; prune images with crictl rmi --prune."
+            "Find what grows: du -xh --max-depth=2 on the mount point; crictl images and the logs under /var/log/pods "
+            "are the usual ones. Remove it, or move it to a volume; prune images with crictl rmi --prune."
         ),
     ),
     Alert(

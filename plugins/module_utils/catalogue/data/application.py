@@ -215,8 +215,7 @@ count by ($cluster, node, namespace, workload, workload_type) (
         type="ratio",
         meaning=(
             "Imbalance of an application: the share of its pods that stand on its fullest node. 1 means that one "
-            "node's "
-            "loss takes all of it."
+            "node's loss takes all of it."
         ),
         expr=f"max by ({BY_APPLICATION}) (application_node:pods:count) / application:pods:count",
         origin="requirement",

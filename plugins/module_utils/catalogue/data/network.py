@@ -15,9 +15,8 @@ NOT_SPLIT = (
     "guess, and the sum over a pod is the pod's."
 )
 OWN_NAMESPACE = (
-    "The cgroup of a pod's sandbox holds the network namespace: there is one series per pod, under the sandbox's "
-    "id. lo "
-    "is left out. A pod of the host's network shows the node's interfaces and has no traffic of its own: only pods "
+    "The cgroup of a pod's sandbox holds the network namespace: there is one series per pod, under the sandbox's id. "
+    "lo is left out. A pod of the host's network shows the node's interfaces and has no traffic of its own: only pods "
     "that the API says are not of the host's network count."
 )
 

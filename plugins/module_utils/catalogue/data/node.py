@@ -12,9 +12,8 @@ from .compute import Resource
 from .levels import over
 
 SPREAD = (
-    "Standard deviation over mean, across the nodes that take pods: 0 is even, 1 means that a typical node is "
-    "off by as "
-    "much as the mean."
+    "Standard deviation over mean, across the nodes that take pods: 0 is even, 1 means that a typical node is off by "
+    "as much as the mean."
 )
 
 

@@ -71,8 +71,7 @@ METRICS = (
 sum by ($cluster, type, le) (rate(apiserver_flowcontrol_request_execution_seconds_bucket{$apiserver}[$window]))""",
         difference=(
             "Priority and fairness' histogram has some hundred series; apiserver_request_duration_seconds has "
-            "thousands, "
-            "more than all other series of a small cluster. Of a WATCH it measures the start only."
+            "thousands, more than all other series of a small cluster. Of a WATCH it measures the start only."
         ),
     ),
     *(

@@ -18,10 +18,9 @@ IN_FLIGHT = (
 )
 OWN_FILESYSTEM = '$node_exporter, fstype!~"$virtual_filesystems", device!~"$virtual_filesystem_devices"'
 TO_FULL = (
-    "Hours to full, in seconds as Prometheus counts time: divide by 3600. What is free over how fast it shrinks, "
-    "by the "
-    "straight line through the last $trend (trend_window). A loss below one byte per second counts as one, so that the "
-    "value is large, never infinite, where nothing fills."
+    "Hours to full, in seconds as Prometheus counts time: divide by 3600. What is free over how fast it shrinks, by "
+    "the straight line through the last $trend (trend_window). A loss below one byte per second counts as one, so that "
+    "the value is large, never infinite, where nothing fills."
 )
 
 
