@@ -31,7 +31,7 @@ def waiting(pod: Object) -> bool:
 
 
 def done(pod: Object) -> bool:
-    """Whether it has it, or nobody waits for it any more."""
+    """Whether the container has the folder, or waits for it no more."""
     if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
         return True
     named = [each for each in pod["spec"].get("initContainers", ()) if each["name"] == CONTAINER]
@@ -84,7 +84,7 @@ def receiver(
 
 
 def command(digest: str, size: int) -> list[str]:
-    """It ends with its input, whose size it knows, and shows nothing that is not whole."""
+    """The command that takes the archive: it ends with its input, whose size it knows, and shows only what is whole."""
     part, whole = (shlex.quote(f"{KEPT}/{digest}{ending}") for ending in (".part", ".tgz"))
     return [
         "sh",

@@ -53,7 +53,7 @@ class Request:
 def make(
     request: Request, scratch_parent: str | None, report: Callable[[str], None], *, check: bool
 ) -> tuple[bool, int]:
-    """Make the bundle, or bring it up to date; whether it changed, and the number of its files."""
+    """Make the bundle, or bring it up to date. Returns whether it changed, and the number of its files."""
     _refuse_foreign(request.folder)
     sums = request.folder / bundle.SUMS
     before = sums.read_text() if sums.is_file() else ""

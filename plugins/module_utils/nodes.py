@@ -156,7 +156,7 @@ class Cluster(KubernetesApi):
 
 
 def apply(cluster: Cluster, wanted: Mapping[str, Marks], *, dry_run: bool) -> list[Object]:
-    """Bring the named nodes there; what each had and has, of those that changed."""
+    """Bring the named nodes there. Returns what each that changed had and has."""
     nodes = {node["metadata"]["name"]: node for node in cluster.nodes()}
     if unknown := sorted(wanted.keys() - nodes.keys()):
         raise NodesError(

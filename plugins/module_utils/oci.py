@@ -64,7 +64,7 @@ class Reference:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Blobs are often elsewhere, at an address that is signed: the registry's token has no business there."""
+    """Follows to where blobs often lie, at an address that is signed, and leaves the registry's token behind."""
 
     def redirect_request(self, req: Any, *arguments: Any) -> Any:
         if req.get_method() not in ("GET", "HEAD"):
@@ -94,7 +94,7 @@ class Registry:
         for attempt in (1, 2):
             token = self.tokens.get(scope)
             allowed = {"Authorization": token} if token and "://" not in path else {}
-            # Opened again where the registry asks for a token first.
+            # The file is opened again where the registry asks for a token first.
             with file.open("rb") if file else nullcontext() as data:
                 sent = {**(headers or {}), **allowed}
                 request = urllib.request.Request(url, data, sent, method=method)  # noqa: S310 # http or https, see above
@@ -176,7 +176,7 @@ def digest_of(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-# The layout
+# An image layout on disk
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class Layout:
         return digest
 
     def write(self, images: Mapping[str, Json]) -> None:
-        """The index of the layout, and nothing that it does not lead to."""
+        """Write the index of the layout, and remove the blobs that it does not lead to."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}\n')
         manifests = [{**image, "annotations": dict.fromkeys(NAMES, name)} for name, image in sorted(images.items())]
@@ -329,7 +329,7 @@ def push(registry: Registry, repository: str, tag: str, layout: Layout, image: J
                 location = urllib.parse.urljoin(answer.url, answer.headers["Location"])
             separator = "&" if "?" in location else "?"
             target = f"{location}{separator}digest={digest}"
-            # The path that it stands for, so that the registry's token goes along.
+            # A path below /v2/ in place of the whole address, so that the registry's token goes along.
             target = target.partition("/v2/")[2] if urllib.parse.urlsplit(target).netloc == registry.host else target
             _send(registry, "PUT", target, layout.blob(digest), "application/octet-stream")
     return True

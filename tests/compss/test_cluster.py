@@ -277,7 +277,7 @@ def embedded(site: Site) -> Embedded:
     return Embedded()
 
 
-# Right results
+# Results are right
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -322,7 +322,7 @@ def test_hard_and_soft_placement(site: Site) -> None:
     site.done("place", 1)
 
 
-# Whatever dies
+# Processes, pods and nodes die
 
 
 def restarts(site: Site, release: str, container: str) -> int:
@@ -418,7 +418,7 @@ def test_scaled_while_it_runs(site: Site) -> None:
     site.done("scale", params["tasks"])
 
 
-# Ends
+# How an application ends
 
 
 def test_status_of_the_script_and_retries(site: Site) -> None:

@@ -172,7 +172,7 @@ class Machine:
         """Those that run a program of this machine's stand-ins."""
         pids = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
-            # One that has just ended can no longer be read.
+            # A process that has just ended can no longer be read.
             with contextlib.suppress(OSError):
                 text = path.read_bytes().decode(errors="replace")
                 if f"{self.folder}/opt" in text and program in text:
@@ -232,7 +232,7 @@ def test_status_and_results_of_every_end(machine: Machine) -> None:
             assert (left / "monitor" / "complete_graph.dot").read_text().count("double") == 4
             assert (left / "trace" / "matmul.py_compss.prv").exists() == traced
         else:
-            # What it had not written cannot be merged; that is no reason for another status.
+            # The merging of a trace that was not written fails; that is no reason for another status.
             assert ("WARNING: the trace could not be merged" in log) == traced
 
 
@@ -247,7 +247,7 @@ def test_a_trace_is_drawn_with_a_row_for_each_worker(machine: Machine) -> None:
 
 
 def test_the_working_directory_is_writable(machine: Machine) -> None:
-    """The chart's own, which the root file system is not."""
+    """The chart's own working folder can be written; the root file system cannot."""
     assert machine.master["workingDir"] == "/tmp"
     assert machine.worker["containers"][0]["workingDir"] == "/tmp"
 
@@ -275,7 +275,7 @@ def test_a_second_and_a_third_master_find_no_leftovers(machine: Machine) -> None
         (machine.folder / "work0" / "d1v2.IT").touch()
         master.send_signal(signal.SIGKILL)
         master.wait()
-        # The kernel of a pod ends what the master had started; here somebody else must.
+        # The kernel ends what the master of a pod had started; here the test does.
         machine.end("/opt/COMPSs/Runtime/scripts/user/runcompss")
     assert len(machine.processes()) == WORKERS, "the stand-in leaves nothing behind: this test shows nothing"
     code, log = machine.outcome(machine.run(tasks()))

@@ -70,7 +70,7 @@ def test_a_run_from_start_to_end() -> None:
     values = lines(state)
     assert values['compss_tasks{application="app",state="completed",task="a"}'] == 2
     assert values['compss_tasks{application="app",state="failed",task="b"}'] == 1
-    # Told before, so told to its end.
+    # A series that was told goes on to the end.
     assert values['compss_tasks{application="app",state="pending",task="other"}'] == 0
     assert values['compss_task_duration_seconds_bucket{application="app",le="1.0",task="a",worker="w-0"}'] == 1
     assert values['compss_task_duration_seconds_count{application="app",task="a",worker="w-0"}'] == 2
@@ -168,7 +168,7 @@ def test_deadlines() -> None:
         send(state, end(number))
     late = end(3, duration=9)
     send(state, late, {**late, "event": "deadline", "deadline": 1, "jitter": 1})
-    # Of a deadline in the script alone, the first miss is the first that is heard.
+    # A deadline in the script alone shows first with its first miss.
     send(state, end(4, "b"), end(5, "b"), {**end(5, "b"), "event": "deadline", "deadline": 1, "jitter": 0}, end(6, "b"))
     # The Dask engine tells with each end that there is one.
     send(state, {**end(7, "c"), "deadline": 5.0, "jitter": 0.0})
@@ -263,7 +263,7 @@ def test_other_tasks_come_back_to_zero() -> None:
 def test_completed_is_what_the_runtime_says_when_a_worker_comes_again() -> None:
     state = new(engine="compss")
     state.take_xml(xml(50, 100, {"multiply": (100, 10)}, {"w-0": [RUNNING]}))
-    # 20 that the worker had executed are counted again.
+    # The 20 executions of the worker are counted again.
     state.take_xml(xml(49, 101, {"multiply": (121, 10)}, {"w-0": [RUNNING]}))
     state.take_xml(xml(0, 150, {"multiply": (170, 10)}, {"w-0": []}))
     status = state.status()

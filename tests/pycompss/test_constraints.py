@@ -148,7 +148,7 @@ def test_property_that_a_worker_declares_excludes_it(own_engine: Runtime, cluste
 
 
 def test_worker_that_comes_late_is_taken_for_what_it_does_not_declare(own_engine: Runtime, cluster: Cluster) -> None:
-    """It also offers several of one kind."""
+    """A worker also offers several properties of one kind."""
     value = nap(app_software="numpy,scipy", memory_type="DRAM")(0.01)
     assert compss_wait_on(nap(memory_type="DRAM")(0.01)) == 0.01
     cluster.worker("late", "--computing_units=1", "--resources=software=numpy,software=scipy")

@@ -384,7 +384,7 @@ def test_each_task_has_an_end(tmp_path: Path, end: str, canceled: str) -> None:
     assert sum(int(count) for count in re.findall(r"(\d+) [A-Z]+", counts.partition("stopped.py: ")[2])) >= 51
     state = ET.parse(folder / "monitor" / "COMPSs_state.xml").getroot()
     assert state.findtext("TasksInfo/Application/InProgress") == "0"
-    # Those that never started left no logs.
+    # Tasks that never started left no logs.
     assert len(list((folder / "jobs").glob("*.out"))) < 25
 
 

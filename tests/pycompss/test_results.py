@@ -110,7 +110,7 @@ def test_finish_twice_is_once(results: Results, tmp_path: Path) -> None:
     results.finish()
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     first = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
-    # What comes after the end changes nothing, either.
+    # An event after the end changes nothing, either.
     results.ended(record(3, "w-0", results.started, results.started + 1), 'odd "name" <x>')
     results.finish()
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in first} == first

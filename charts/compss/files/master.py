@@ -66,7 +66,7 @@ def workers_of(command: list[str]) -> dict[str, Worker]:
 
 
 def make_ready(worker: Worker, deadline: float) -> str:
-    """End on a worker what an earlier master left there, and see that COMPSs can start; why not, where it cannot."""
+    """End what an earlier master left on a worker. Returns why COMPSs cannot start there, empty where it can."""
     ssh = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "ConnectTimeout=5"]
     target = ["-p", worker.port, f"{worker.user}@{worker.name}" if worker.user else worker.name]
     asked = " ".join(map(shlex.quote, ["python3", str(HERE / "ready.py"), worker.install, worker.working]))
@@ -143,7 +143,7 @@ class Application:
         return max(candidates, key=lambda path: candidates[path], default=None)
 
     def call(self, command: list[str], **options: Any) -> int:
-        """Run a program to its end; its status as a shell gives it.
+        """Run a program to its end. Returns its status as a shell gives it.
 
         As the container's first process this one also collects the processes that others leave.
         """

@@ -22,7 +22,7 @@ def group(settings: Settings) -> str:
 
 
 def request(settings: Settings, method: str, body: bytes | None = None) -> str:
-    """Ask the Pushgateway; what went wrong."""
+    """Send the Pushgateway a request. Returns what went wrong, empty where nothing did."""
     call = urllib.request.Request(group(settings), data=body, method=method)  # noqa: S310 (the schema wants http)
     try:
         with urllib.request.urlopen(call, timeout=5):  # noqa: S310

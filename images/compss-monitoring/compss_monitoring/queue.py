@@ -58,7 +58,7 @@ class Reader:
         self.fresh = self.begun = True
 
     def once(self) -> bool:
-        """Read what is there, within a bound; whether there was anything."""
+        """Read what the queue has, within a bound. Returns whether it had anything."""
         if not self.fresh:
             # Nobody knows whether the last transaction took place: its own record tells.
             self.restore()
@@ -100,7 +100,7 @@ class Reader:
         return entries
 
     def say(self, text: str) -> None:
-        """Once for each text: what is wrong stays wrong."""
+        """Print a text, once: what is wrong stays wrong."""
         if text not in self.warnings:
             self.warnings.add(text)
             print(text, flush=True)
@@ -108,7 +108,7 @@ class Reader:
     def read_state_file(self, since: float) -> None:
         if self.state.settings.engine != "compss":
             return  # the other engine's events say the same, and more
-        # One that is being written, or removed, is whole at the next look.
+        # A file that is being written, or removed, is whole at the next look.
         with contextlib.suppress(OSError, ValueError):
             path = state_xml.newest(Path(self.state.settings.results), since)
             if path is None:

@@ -156,7 +156,7 @@ class State:
         self.lock = threading.Lock()
         self.last_refusal = ""
 
-    # Events
+    # Taking events, times and the runtime's file
 
     def apply(self, entries: list[bytes]) -> None:
         """Take events as they came from the queue."""
@@ -268,7 +268,7 @@ class State:
         seconds(event.get("duration"))
         data, task = self.data, self._task(name)
         data.missed[task] = data.missed.get(task, 0) + 1
-        # Of a deadline that only the script knows, the first miss is the first that is heard.
+        # A deadline that only the script knows shows first with its first miss.
         data.checked[task] = max(data.checked.get(task, 0), data.missed[task])
 
     def _checked(self, run: str, event: dict[str, Any]) -> None:  # noqa: ARG002
@@ -299,7 +299,7 @@ class State:
     }
 
     def take_times(self, values: list[Any]) -> None:
-        """Times alone, as some applications send them: of no task and no worker that is named."""
+        """Take times alone, as some applications send them: they name no task and no worker."""
         with self.lock:
             for value in values:
                 try:
@@ -317,7 +317,7 @@ class State:
                             self._refuse(value, error)
 
     def take_xml(self, snapshot: Snapshot, run: str = "") -> None:
-        """What the COMPSs runtime writes of a run: totals and means, of which the histogram gets what is new."""
+        """Take what the COMPSs runtime writes of a run, totals and means; the histogram gets what is new."""
         with self.lock:
             data = self.data
             if data.phase == "waiting" or run != data.application_run:
@@ -380,7 +380,7 @@ class State:
                         flush=True,
                     )
 
-    # Bounded names
+    # Keeping names within their limit
 
     def _bounded(self, name: str, names: list[str]) -> str:
         name = name[:100]
@@ -404,7 +404,7 @@ class State:
         durations = self.data.durations.setdefault((task, worker), empty)
         durations.add(self.settings.buckets, duration, number)
 
-    # Numbers
+    # Numbers for metrics and for /status
 
     def tasks(self) -> dict[str, dict[str, int]]:
         """Tasks by name and state."""
@@ -449,7 +449,7 @@ class State:
     def deadlines(self) -> dict[str, dict[str, int | None]]:
         """By task: executions that were compared with its deadline, those of them that missed it, and all others.
 
-        Of a task that nobody has checked the misses are not known: None.
+        The misses of a task that nobody has checked are not known: None.
         """
         data = self.data
         limited = set(self.settings.deadlines) & {*data.tasks} if self.settings.engine == "compss" else set()
@@ -503,7 +503,7 @@ class State:
                 "events": {"accepted": data.accepted, "refused": data.refused},
             }
 
-    # Written and read back
+    # Writing the state, and reading it back
 
     def dump(self) -> str:
         with self.lock:

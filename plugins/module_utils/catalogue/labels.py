@@ -12,7 +12,7 @@ from . import promql
 
 try:
     import promql_parser
-except ImportError:  # promql.available() says it
+except ImportError:  # promql.available() says so
     promql_parser = None  # type: ignore[assignment]
 
 SELECTING = ("topk", "bottomk", "limitk", "limit_ratio")

@@ -13,7 +13,7 @@ from .model import CatalogueError
 
 try:
     import promql_parser
-except ImportError:  # the modules say it in their own words; see available()
+except ImportError:  # the modules say so in their own words; see available()
     promql_parser = None  # type: ignore[assignment]
 
 # Prometheus takes these only with a feature flag, and the parser does not mark them.

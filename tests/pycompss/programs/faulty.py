@@ -178,7 +178,7 @@ def where():
 
 @task(returns=1)
 def nap(path, number):
-    """Takes its time, and leaves word of having run."""
+    """Take a while, and leave word of having run."""
     time.sleep(0.2)
     note(f"{path}{number}")
     return number

@@ -65,7 +65,7 @@ def report(name: str, begin: float, end: float) -> None:
         "state": "COMPLETED",
         **limit,
     }
-    # Whoever counts misses must know of how many: silence is no proof.
+    # Whoever counts misses has to know the number of executions: silence is no proof.
     kinds = ["checked", "deadline"] if deadlines.check(name, end - begin) else ["checked"]
     target = _sink()
     target.send([{"event": kind, **ended} for kind in kinds])

@@ -108,7 +108,7 @@ class RedisSink(Sink):
                         return
                     length = self.client.rpush(self.queue, *part)
                     with self.lock:
-                        # Of these, some may have been dropped meanwhile.
+                        # Some of these may have been dropped meanwhile.
                         del self.waiting[: max(0, len(part) - (self.dropped - dropped))]
                     self.sent += len(part)
                     if isinstance(length, int) and length > MAX_LENGTH:

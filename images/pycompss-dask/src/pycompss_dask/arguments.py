@@ -83,7 +83,7 @@ class Arguments:
         #: Files that tasks read or write, by absolute path.
         self.files: dict[str, Datum] = {}
 
-    # A call
+    # Taking a call apart
 
     def take(self, definition: Definition, arguments: dict[str, Any]) -> Building:
         """The call's dependencies and outputs, and the descriptions of its arguments."""
@@ -131,7 +131,7 @@ class Arguments:
                 return value
         return Future(datum, name)
 
-    # Parameters
+    # Describing the argument of each parameter
 
     def _describe(self, building: Building, value: Any, parameter: Parameter, name: str) -> Description:
         """The description of an argument for the executor; notes what the call depends on and writes."""
@@ -319,7 +319,7 @@ class Arguments:
             self.tracker.forget(value)
 
     def take_over(self, value: Any, datum: Datum, new: Any) -> Any:
-        """Make the main program's object what `new` is, where that can be; gives what has the new value."""
+        """Make the main program's object what `new` is, where that can be. Returns what has the new value."""
         if type(value) is Future or self.tracker.find(value) is not datum or not assume(value, new):
             return new
         self.tracker.forget(value)

@@ -47,7 +47,7 @@ def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def assume(value: Any, new: Any) -> bool:
-    """Give an object the content of another of its type; whether that could be done."""
+    """Give an object the content of another of its type. Returns whether that could be done."""
     if value is new:
         return True
     if type(value) is not type(new):

@@ -103,7 +103,7 @@ class Definition:
         self.of_object = bool(self.names) and self.names[0] == "self"
         if self.varkw is None:
             for name in sorted(set(arguments) - set(self.names)):
-                # As COMPSs does: what it does not know changes nothing.
+                # An argument that is unknown changes nothing, as with COMPSs.
                 print(
                     f"WARNING: {where}: {name} is neither an argument of @task nor a parameter of the function;"
                     " it has no effect",
@@ -123,7 +123,7 @@ class Definition:
     def parameter(self, name: str) -> Parameter:
         return self.parameters.get(name, IN)
 
-    # Returns
+    # How many values a call returns
 
     def returns(self, override: Any, bound: dict[str, Any]) -> tuple[int, list[Any]]:
         """How many values a call returns, and of which types where that is said."""
@@ -193,7 +193,7 @@ class Definition:
             values += several
         return run_binary(self.binary or {}, names, values)
 
-    # Constraints
+    # Resources that constraints ask for
 
     def needs(self, bound: dict[str, Any]) -> tuple[int, dict[str, float]]:
         """Computing units and other resources of one call; values may name parameters, globals or the environment."""
@@ -282,7 +282,7 @@ def returns_in_code(function: Callable[..., Any]) -> int:
         try:
             annotation = eval(annotation, function.__globals__)  # noqa: S307 - the script's own text
         except Exception:
-            # It names what is only there for type checkers: a value of some type.
+            # The annotation names what only type checkers see: it stands for a value of some type.
             annotation = Any
     if annotation is not inspect.Signature.empty:
         if isinstance(annotation, tuple):

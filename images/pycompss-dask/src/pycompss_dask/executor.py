@@ -220,7 +220,7 @@ class Executor:
             except EOFError:
                 return
             if call[0] == PREPARE:
-                # What a task must not pay for with its time_out; where it fails, the task tells why.
+                # A task must not pay for the imports with its time_out; where they fail, the task tells why.
                 with contextlib.suppress(BaseException):
                     self.application.prepare(call[1])
                 self.channel.send(PREPARE)
@@ -244,7 +244,7 @@ class Executor:
             del call, dependencies, arguments, outputs, head
 
     def run(self, call: Any, arguments: Arguments) -> tuple[tuple[Any, ...], list[Any]]:
-        """Run one call; (state, begin, end, message) and the stored outputs."""
+        """Run one call. Returns (state, begin, end, message) and the stored outputs."""
         function, body, ninout, nreturns, ignore, options = call
         begin = time.time()
         try:

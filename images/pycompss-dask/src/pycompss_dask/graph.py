@@ -58,7 +58,7 @@ class Graph:
         self.thread = threading.Thread(target=self._flusher, name="compss-flusher", daemon=True)
         self.thread.start()
 
-    # What becomes a node
+    # Making nodes
 
     def node(self, call: Call, inputs: list[Node], outputs: int) -> Node:
         """The node of a call of a task, not yet queued."""
@@ -101,7 +101,7 @@ class Graph:
         node = Node((f"{function.__name__}-{self.run}", next(self.helpers)), outputs)
         node.inputs = tuple(argument for argument in arguments if isinstance(argument, Node))
         refs = [TaskRef(argument.key) if isinstance(argument, Node) else argument for argument in arguments]
-        # Before all tasks: somebody waits for it, and it takes no time.
+        # The node goes before all tasks: somebody waits for it, and it takes no time.
         self._queue(node, Task(node.key, function, *refs), (100, (), ""))
         self.helping.append(node)
         return node
@@ -116,7 +116,7 @@ class Graph:
             node.picked[index] = self.help(pick, node, index)
         return node.picked[index]
 
-    # To the scheduler
+    # Sending nodes to the scheduler
 
     def _queue(self, node: Node, task: Any, annotations: Annotations) -> None:
         with self.lock:

@@ -50,7 +50,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--lang", default="python", choices=["python"], help="language of the application")
     parser.add_argument("-d", "--debug", action="store_true", help="log more")
-    # Values after a space would take the script for one: COMPSs knows them after an equals sign alone.
+    # A value after a space could be the script: COMPSs knows values after an equals sign alone.
     for letter, name, what in (("g", "graph", "graph"), ("t", "tracing", "trace")):
         levels = ("true", "false", "basic", "advanced", "scorep", "arm-map", "arm-ddt")
         names = (f"-{letter}", f"--{name}", *[f"--{name}={level}" for level in levels])
@@ -84,7 +84,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     for name in VALUED:
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
     for name in FLAGS:
-        # With a value it is the same option: what follows is never taken for one.
+        # The option is the same one with a value; what follows a space is never its value.
         parser.add_argument(
             f"--{name}", f"--{name}=true", f"--{name}=false", action="store_true", dest=name, help=argparse.SUPPRESS
         )
@@ -184,7 +184,7 @@ class Application:
         self.arguments = arguments
         self.script = Path(options.script).resolve()
         if not self.script.is_file():
-            # As wrong arguments: trying again would not help.
+            # The status is that of wrong arguments: trying again would not help.
             print(f"runcompss: {options.script}: no such file", file=sys.stderr)
             raise SystemExit(2)
         self.storage = storage_of(options.storage_impl, options.storage_conf)
@@ -286,7 +286,7 @@ class Application:
         os._exit(1)
 
     def run(self) -> int:
-        """Run the script as the main program; the status that it ends with."""
+        """Run the script as the main program. Returns the status that it ends with."""
         from .runtime import stop
 
         module = types.ModuleType("__main__")

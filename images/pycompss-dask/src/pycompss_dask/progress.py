@@ -65,7 +65,7 @@ class Progress:
         #: Name and computing units of each worker that is there, by address.
         self.workers: dict[str, tuple[str, int]] = {}
 
-    # Tasks
+    # Calls and ends of tasks
 
     def submitted(self, node: Node) -> None:
         """A task was called; noted before it can end."""
@@ -120,7 +120,7 @@ class Progress:
         """Those of the tasks that have not ended."""
         return [number for number in numbers if number in self.pending]
 
-    # Groups
+    # Opening and closing groups
 
     def open_group(self, name: str) -> None:
         self.groups.setdefault(name, Group(name)).exception = None
@@ -134,10 +134,10 @@ class Progress:
             raise PyCOMPSsException(f"there is no task group {name!r}")
         return self.groups[name]
 
-    # The verdict
+    # Whether the application can go on
 
     def fail(self, message: str) -> bool:
-        """Note why the application cannot go on; whether this is the first reason."""
+        """Note why the application cannot go on. Returns whether this is the first reason."""
         if self.fatal is not None:
             return False
         self.fatal = message

@@ -112,7 +112,7 @@ class Results:
             with self.lock:
                 self.file.write(f"[({now}) {level:>5}] {message}\n")
 
-    # What happens
+    # Noting what happens
 
     def submitted(self, number: int, name: str, reads: list[tuple[int, str]], groups: tuple[str, ...]) -> None:
         self.names.setdefault(name, len(self.names))
@@ -180,7 +180,7 @@ class Results:
                 # Tens of thousands of empty files would slow a run down: they are made at its end.
                 self.quiet.append(name)
 
-    # What it leaves
+    # Writing the files of a run
 
     def finish(self) -> None:
         if self.finished.is_set():

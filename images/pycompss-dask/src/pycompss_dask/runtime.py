@@ -128,10 +128,10 @@ class Runtime:
         """Name and computing units of each worker that is there, by address."""
         return self.progress.workers
 
-    # Calls
+    # Submitting calls
 
     def call(self, definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Submit one call of a task; what it returns, as futures."""
+        """Submit one call of a task. Returns its values, as futures."""
         self.progress.check()
         override = kwargs.pop("returns", None) if "returns" not in definition.names else None
         bound = definition.signature.bind(*args, **kwargs)
@@ -215,7 +215,7 @@ class Runtime:
                 self.client.register_plugin(Offer(resource))
                 self.client.run_on_scheduler(offer, resource)
 
-    # From the scheduler
+    # Records that come from the scheduler
 
     def _listener(self) -> None:
         while True:
@@ -272,13 +272,13 @@ class Runtime:
             self._fail(message)
 
     def _ended(self, record: dict[str, Any]) -> set[int]:
-        """Note the end of a task; numbers of those to cancel for it."""
+        """Note the end of a task. Returns the numbers of the tasks to cancel for it."""
         with self.endings:
             ending = self.progress.ending(record)
             if ending is None:
                 return set()
             self.report.ended(record, ending.node)
-            # What it has read need not be kept for it.
+            # The engine need not keep what the task has read.
             ending.node.inputs = ()
         if ending.fatal:
             self._fail(ending.fatal)
@@ -370,7 +370,7 @@ class Runtime:
         return result[0] if len(result) == 1 else result
 
     def _gather(self, nodes: list[Node]) -> list[Any]:
-        """Wait for nodes; what is stored for each."""
+        """Wait for nodes. Returns what is stored for each."""
         self.graph.flush()
         futures = [node.future for node in nodes]
         patience = 1.0
@@ -413,7 +413,7 @@ class Runtime:
             stored = stored.value
         return load(stored)
 
-    # Files
+    # Files and objects of the main program
 
     def bring_home(self, path: str) -> None:
         """Write the last version of a file, if a task made one, to its place in the main program's file system."""
@@ -447,7 +447,7 @@ class Runtime:
         return Path(path).exists() or os.path.abspath(path) in self.arguments.files  # noqa: PTH100
 
     def delete_file(self, path: str) -> bool:
-        """Forget and remove a file or folder; whether there was one."""
+        """Forget and remove a file or folder. Returns whether there was one."""
         absolute = os.path.abspath(path)  # noqa: PTH100
         tracked = self.arguments.files.pop(absolute, None) is not None
         place = Path(absolute)
@@ -459,7 +459,7 @@ class Runtime:
         return tracked or exists
 
     def delete_object(self, value: Any) -> bool:
-        """Forget an object or future; whether tasks had written it."""
+        """Forget an object or future. Returns whether tasks had written it."""
         if type(value) is Future:
             datum: Datum = value._datum
             tracked, datum.node = datum.node is not None, None
@@ -470,7 +470,7 @@ class Runtime:
         """How many workers there are."""
         return len(self.workers)
 
-    # The end
+    # Ending the run
 
     def stop(self, cancel: bool = False) -> None:
         """Wait for all tasks, bring the files home, write the results."""

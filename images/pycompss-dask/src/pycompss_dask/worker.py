@@ -293,7 +293,7 @@ class Host(WorkerPlugin):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def announce(self) -> None:
-        """Tell of the tasks that have been running for a while; those that ended need no telling."""
+        """Tell of the tasks that have been running for a while; those that ended tell of themselves."""
         running = dict(self.running)
         self.announced &= running.keys()
         now = time.time()
@@ -443,7 +443,7 @@ class Execution:
                 " give compss_worker_memory more"
             )
             state, begin, end, sizes = "error", began, time.time(), None
-            # With the worker for itself it would run out of memory again.
+            # A task that had the worker for itself would run out of memory again.
             hopeless = len(host.running) == 1
         except Gone as error:
             state, begin, end, text, sizes = "error", began, time.time(), str(error), None
@@ -490,7 +490,7 @@ class Execution:
             self.record["fatal"] = False
             return self._outcome("cancelled", attempt.message)
         if call.on_failure == "RETRY":
-            # Twice here, then twice where the scheduler sends the task next.
+            # The task is tried twice here, then twice where the scheduler sends it next.
             self.failures.append((attempt.begin, attempt.end, attempt.message, attempt.out, attempt.err))
             if not attempt.hopeless and len(self.failures) < 2:
                 return AGAIN

@@ -9,8 +9,8 @@ from . import cpu, memory
 from .levels import LABELS
 
 NODE, POD, CONTAINER = (f"on ({LABELS[level]})" for level in ("node", "pod", "container"))
-# Records that every node that is Ready has. Where it has no interface or file system, the rules of what counts once
-# take its own ones for others.
+# Records that every node has that is Ready. A node without an interface or a file system in them has its own ones taken
+# for others', by the rules of what counts once.
 OF_NODES = (
     cpu.USAGE.usage("node"),
     memory.USAGE.usage("node"),

@@ -1,6 +1,6 @@
 # Copyright: the continuum.edge maintainers
 # Apache License 2.0 (see LICENSE)
-"""COMPSs applications. What the rules read of their monitoring API, whose image offers it."""
+"""COMPSs applications: what the rules read of their monitoring API, and what its image has to offer."""
 
 from __future__ import annotations
 

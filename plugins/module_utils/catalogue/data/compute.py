@@ -46,7 +46,7 @@ class Resource:
 
     @property
     def size(self) -> str:
-        """What a node has of it."""
+        """What a node has of the resource."""
         return "cores" if self.unit == "cores" else self.word
 
     @property
@@ -58,7 +58,7 @@ class Resource:
 
 
 def ladder(resource: Resource) -> Iterator[Metric]:
-    """What is used at every level, and of nodes and the cluster what they have."""
+    """What is used at every level, and what nodes and the cluster have."""
     title, unit, usage = resource.title, resource.unit, resource.usage
 
     def at(level: str, meaning: str, expr: str, absent: str = "", origin: str = "support") -> Metric:
