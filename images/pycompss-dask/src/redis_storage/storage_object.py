@@ -132,7 +132,7 @@ class StorageObject:
             here.__setstate__(state)
         else:
             vars(here).update(state)
-        # Of what was loaded, as it need not be pickled to the same bytes as what was written.
+        # The digest is that of what was loaded: that need not be pickled to the same bytes as what was written.
         here.__held = Held(identity, version, here.__value().digest, held.alias if held else None)
         objects.here[identity] = here
         return here
