@@ -34,6 +34,7 @@ def play(folder: Path, *options: str, **keywords: Any) -> subprocess.CompletedPr
 TASKS: dict[str, dict[str, Any]] = {
     "continuum.edge.application": {"name": "a", "namespace": "n"},
     "continuum.edge.application_upload": {"name": "a", "namespace": "n", "digest": "d"},
+    "continuum.edge.images_info": {"images": ["a"]},
     "continuum.edge.nodes": {"nodes": [{"name": "n"}]},
     "continuum.edge.release": {"name": "a", "namespace": "n", "state": "absent"},
     "continuum.edge.volume": {
