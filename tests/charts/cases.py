@@ -81,6 +81,29 @@ EVERYTHING: dict[str, Any] = {
             "relabel_configs": [{"target_label": "site", "replacement": "garage"}],
         }
     ],
+    "alertmanager": {
+        "enabled": True,
+        "image": {"digest": "sha256:" + "1" * 64},
+        "config": {
+            "route": {"receiver": "mail"},
+            "receivers": [
+                {
+                    "name": "mail",
+                    "email_configs": [{"to": "a@example.org", "smarthost": "mail:25", "from": "b@example.org"}],
+                }
+            ],
+        },
+        "secrets": ["mail"],
+        "persistence": {"storageClass": "fast", "size": "1Gi"},
+        "service": {"type": "LoadBalancer", "nodePort": 31003, "annotations": {"a": "b"}},
+        "externalUrl": "https://alerts.example",
+        "extraArgs": ["--log.level=debug"],
+        "podAnnotations": {"a": "b"},
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+    },
     "kubeStateMetrics": {
         "extraResources": ["jobs"],
         "labelsAllowlist": {"pods": ["app", "tier"]},
@@ -176,6 +199,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "networkPolicy": {"enabled": False},
             "prometheus": {"persistence": {"enabled": False}, "service": {"type": "ClusterIP"}},
         },
+        "an Alertmanager": {"alertmanager": {"enabled": True}},
         "everything stored": {"scrape": {job: {"keep": []} for job in JOBS[:-3]}},
         "scraped often": {"scrape": {"interval": "5s"}},
         "an agent": {

@@ -152,6 +152,14 @@ scrape:
   pushgateway:
     enabled: true
     keep: []
+  alertmanager:
+    enabled: true
+    keep:
+    - alertmanager_config_last_reload_successful
+    - alertmanager_notifications_failed_total
+    - alertmanager_notifications_total
+    - process_cpu_seconds_total
+    - process_resident_memory_bytes
   prometheus:
     enabled: true
     keep:
@@ -159,9 +167,13 @@ scrape:
     - process_resident_memory_bytes
     - prometheus_build_info
     - prometheus_config_last_reload_successful
+    - prometheus_notifications_dropped_total
+    - prometheus_remote_storage_queue_highest_sent_timestamp_seconds
+    - prometheus_remote_storage_queue_highest_timestamp_seconds
     - prometheus_remote_storage_samples_failed_total
     - prometheus_remote_storage_samples_pending
     - prometheus_rule_evaluation_failures_total
+    - prometheus_rule_group_interval_seconds
     - prometheus_rule_group_last_duration_seconds
     - prometheus_target_scrapes_exceeded_sample_limit_total
     - prometheus_tsdb_head_samples_appended_total
@@ -236,6 +248,36 @@ pushgateway:
     port: 9091
     nodePort: 0
     annotations: {}
+  extraArgs: []
+  env: {}
+  resources: {}
+  podAnnotations: {}
+  priorityClassName: ''
+  nodeSelector: {}
+  tolerations: []
+  affinity: {}
+alertmanager:
+  enabled: false
+  image:
+    registry: quay.io
+    repository: prometheus/alertmanager
+    tag: v0.31.1
+    digest: ''
+    pullPolicy: IfNotPresent
+  config: {}
+  secrets: []
+  snapshotInterval: 10s
+  persistence:
+    enabled: true
+    size: 64Mi
+    storageClass: ''
+    keep: true
+  service:
+    type: ClusterIP
+    port: 9093
+    nodePort: 0
+    annotations: {}
+  externalUrl: ''
   extraArgs: []
   env: {}
   resources: {}

@@ -244,7 +244,12 @@ prometheus.yml: |-
   {{- if not .Values.prometheus.agent }}
   rule_files:
     - /etc/prometheus/rules/*.yml
-  {{- with .Values.prometheus.alertmanagers }}
+  {{- $alertmanagers := .Values.prometheus.alertmanagers }}
+  {{- if .Values.alertmanager.enabled }}
+  {{- $address := printf "%s.%s.svc:%v" (include "edge-monitoring.name" (list . "alertmanager")) .Release.Namespace .Values.alertmanager.service.port }}
+  {{- $alertmanagers = append $alertmanagers $address }}
+  {{- end }}
+  {{- with $alertmanagers }}
   alerting:
     alertmanagers:
       - static_configs:
@@ -266,4 +271,10 @@ prometheus.yml: |-
     tsdb:
       out_of_order_time_window: {{ .Values.prometheus.otlp.outOfOrderTimeWindow }}
   {{- end }}
+{{- end -}}
+
+{{/* The data of the ConfigMap of Alertmanager's configuration. */}}
+{{- define "edge-monitoring.alertmanagerConfig" -}}
+alertmanager.yml: |-
+  {{- toYaml .Values.alertmanager.config | nindent 2 }}
 {{- end -}}

@@ -67,6 +67,10 @@ pushgateway:
     # The gateway's own metrics are dropped, but for those about the pushes.
     - {action: drop, source_labels: [__name__, job], regex: (go|process|promhttp)_.+;pushgateway}
 {{- end }}
+{{- if .Values.alertmanager.enabled }}
+alertmanager:
+  {{- include "edge-monitoring.own" (list . "alertmanager") | nindent 2 }}
+{{- end }}
 prometheus:
   static_configs:
     - targets: ["localhost:9090"]
