@@ -79,6 +79,6 @@ def search(
                 break
             looked.append(f"registry {registry.host} (not there)")
         except oci.OciError as error:
-            looked.append(f"registry {registry.host} ({str(error).split('. ')[0].rstrip('.')})")
+            looked.append(f"registry {registry.host} ({str(error).split('. ', maxsplit=1)[0].rstrip('.')})")
             unknown = unknown or secrets
     return Found(name, tuple(places), tuple(looked), unknown)
