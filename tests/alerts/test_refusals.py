@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What the role says of each site. Starting Ansible costs more than the rest: all at once."""
     folder = tmp_path_factory.mktemp("sites")
     everybody = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
@@ -92,11 +92,11 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("site", REFUSED)
-def test_it_is_said_what_is_wrong(said: dict[str, str], site: str) -> None:
-    assert site in said, said[""]
-    assert REFUSED[site][1] in said[site]
+def test_it_is_said_what_is_wrong(answers: dict[str, str], site: str) -> None:
+    assert site in answers, answers[""]
+    assert REFUSED[site][1] in answers[site]
 
 
-def test_no_secret_is_printed_and_what_is_right_is_taken(said: dict[str, str]) -> None:
-    assert "correct" not in said[""]
-    assert "fine" not in said
+def test_no_secret_is_printed_and_what_is_right_is_taken(answers: dict[str, str]) -> None:
+    assert "correct" not in answers[""]
+    assert "fine" not in answers
