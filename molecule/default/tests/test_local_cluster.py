@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
+import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from testinfra.host import Host
-from tools import eventually
+from tools import eventually, free_port
 
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 CLUSTER = PROJECT / ".local" / "molecule"
@@ -100,12 +102,41 @@ def test_program_is_there(host: Host, program: str, says: str) -> None:
     assert host.run(f"{CLUSTER}/bin/{program} {says}").rc == 0
 
 
-@pytest.mark.parametrize("socket", [f"tcp://{GATEWAY}:{port}" for port in (2379, 5001, 6443, 10257, 10259)])
-def test_socket_listens_on_the_bridge_only(host: Host, socket: str) -> None:
-    assert host.socket(socket).is_listening
+def listening(host: Host, inside: str = "") -> set[str]:
+    """Address and port of each socket of the cluster's processes in the machine's network, or a node's."""
+    found = set()
+    for line in host.check_output(f"{inside} ss -Hltunp").splitlines():
+        (address,) = re.findall(r"^\S+ +\S+ +\d+ +\d+ +(\S+)", line)
+        for process in re.findall(r"pid=(\d+)", line):
+            if f"{CGROUP}/" in Path("/proc", process, "cgroup").read_text():
+                found.add(address)
+    return found
 
 
-@pytest.mark.parametrize("path", ["kubeconfig", "registry-auth.json", "pki/ca.key", "pki/sa.key", "pki/etcd/ca.key"])
+def test_nothing_listens_but_what_is_on_the_list(host: Host) -> None:
+    assert listening(host) == {f"{GATEWAY}:{port}" for port in (2379, 2380, 5001, 6443, 10257, 10259)}
+    for node in NODES:
+        # containerd takes any port of the loopback for what kubectl exec streams.
+        ports = {each for each in listening(host, f"ip netns exec {node}") if not each.startswith("127.0.0.1:")}
+        assert ports == {"*:10250", "*:10256"}, "the kubelet's, and kube-proxy's answer to who asks for its health"
+
+
+def test_verification_refuses_a_socket_that_others_can_reach(host: Host) -> None:
+    play(host, "--tags verify")
+    server = f"{CLUSTER}/etc/join-cgroup supervisor socat TCP-LISTEN:{free_port()},bind=0.0.0.0,fork SYSTEM:true"
+    process = subprocess.Popen(server.split())
+    try:
+        eventually(lambda: any(each.startswith("0.0.0.0:") for each in listening(host)), 30, "the socket")
+        with pytest.raises(AssertionError, match=r"there listen: 0\.0\.0\.0:\d+ socat"):
+            play(host, "--tags verify")
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    "path", ["kubeconfig", "registry-auth.json", "pki/encryption.yaml", "pki/ca.key", "pki/sa.key", "pki/etcd/ca.key"]
+)
 def test_secret_is_roots_own(host: Host, path: str) -> None:
     file = host.file(f"{CLUSTER}/{path}")
     assert file.user == "root"
@@ -119,6 +150,28 @@ def test_etcd_answers_only_who_has_a_certificate(host: Host) -> None:
         f"{health} --cert {pki}/apiserver-etcd-client.crt --key {pki}/apiserver-etcd-client.key"
     )
     assert host.run(health).rc != 0
+
+
+def test_secrets_are_encrypted_in_etcd(host: Host) -> None:
+    kubectl(host, "create secret generic hidden --from-literal=word=shibboleth")
+    try:
+        pki = f"--cert {CLUSTER}/pki/apiserver-etcd-client.crt --key {CLUSTER}/pki/apiserver-etcd-client.key"
+        first, last = (base64.b64encode(key).decode() for key in (b"/registry/secrets/", b"/registry/secrets0"))
+        asked = json.dumps({"key": first, "range_end": last})
+        call = f"curl -sSk {pki} https://{GATEWAY}:2379/v3/kv/range -d '{asked}'"
+        values = [base64.b64decode(each["value"]) for each in json.loads(host.check_output(call))["kvs"]]
+        assert values
+        assert {value[:21] for value in values} == {b"k8s:enc:secretbox:v1:"}
+        assert kubectl(host, "get secret hidden -o jsonpath={.data.word}") == base64.b64encode(b"shibboleth").decode()
+    finally:
+        kubectl(host, "delete secret hidden")
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_kubelet_refuses_who_shows_nothing(host: Host, node: str) -> None:
+    address = f"10.79.0.{11 + NODES.index(node)}"
+    assert host.check_output(f"curl -sko /dev/null -w '%{{http_code}}' https://{address}:10250/pods") == "401"
+    assert host.run(f"curl -s http://{address}:10255/pods").rc == 7, "the port that asks nobody is closed"
 
 
 @pytest.mark.parametrize("node", NODES)
