@@ -104,13 +104,13 @@ def test_program_is_there(host: Host, program: str, says: str) -> None:
 
 def listening(host: Host, inside: str = "") -> set[str]:
     """Address and port of each socket of the cluster's processes in the machine's network, or a node's."""
-    found = set()
+    addresses = set()
     for line in host.check_output(f"{inside} ss -Hltunp").splitlines():
         (address,) = re.findall(r"^\S+ +\S+ +\d+ +\d+ +(\S+)", line)
         for process in re.findall(r"pid=(\d+)", line):
             if f"{CGROUP}/" in Path("/proc", process, "cgroup").read_text():
-                found.add(address)
-    return found
+                addresses.add(address)
+    return addresses
 
 
 def test_nothing_listens_but_what_is_on_the_list(host: Host) -> None:
