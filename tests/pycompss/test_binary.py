@@ -72,6 +72,13 @@ def test_value_with_spaces_is_one_argument(tmp_path: Path) -> None:
     assert content(tmp_path / "out") == "next monday\na b/c.txt\n"
 
 
+def test_wildcards_in_args_stand_for_files_and_those_in_values_for_themselves(tmp_path: Path) -> None:
+    for name in ("b.txt", "a.txt", "c.csv"):
+        (tmp_path / name).touch()
+    faulty.wildcards(str(tmp_path), "*.csv", str(tmp_path / "out"))
+    assert content(tmp_path / "out").splitlines() == ["*.csv", "a.txt", "b.txt", "none*.txt"]
+
+
 def test_prolog_and_epilog(tmp_path: Path) -> None:
     (tmp_path / "script").write_text('echo $1 >> "$2"\n')
     (tmp_path / "f").write_text("")

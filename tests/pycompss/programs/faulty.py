@@ -244,6 +244,12 @@ def words(word, other, result):
     pass
 
 
+@binary(binary="printf", working_dir="{{folder}}", args="%s\\n {{word}} *.txt none*.txt")
+@task(out=FILE_OUT_STDOUT)
+def wildcards(folder, word, out):
+    pass
+
+
 @binary(binary="pwd", working_dir="{{folder}}/made/here")
 @task(result={Type: FILE_OUT_STDOUT})
 def made_dir(folder, result):

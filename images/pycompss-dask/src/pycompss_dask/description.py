@@ -5,9 +5,11 @@ It imports nothing of Dask.
 
 from __future__ import annotations
 
+import glob
 import pickle
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,17 +98,23 @@ def run_binary(options: dict[str, Any], names: list[str], arguments: list[Any], 
         else:
             command.append(str(value))
 
-    def filled(text: str) -> str:
+    def filled(text: str, quoted: Callable[[str], str] = str) -> str:
         for name, value in values.items():
-            text = text.replace("{{" + name + "}}", str(value))
+            text = text.replace("{{" + name + "}}", quoted(str(value)))
         return text
 
-    if options["args"] is not None:
-        # A value with spaces is one argument.
-        command = [filled(argument) for argument in options["args"].split()]
     folder = filled(options["working_dir"]) or None
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
+    if options["args"] is not None:
+        command = []
+        for argument in options["args"].split():
+            # As a shell's, a wildcard stands for the files that it matches; one in a value does not, and a value with
+            # spaces is one argument.
+            matched: list[str] = []
+            if glob.has_magic(argument):
+                matched = glob.glob(filled(argument, glob.escape), root_dir=folder)  # noqa: PTH207 - as the shell does
+            command += sorted(matched) or [filled(argument)]
     try:
         ended = subprocess.run([filled(options["binary"]), *command], cwd=folder, check=False, **streams)
     finally:
