@@ -404,6 +404,42 @@ def test_time_out_does_not_count_the_import(tmp_path: Path) -> None:
     assert ended.stdout == "2\n", ended.stderr
 
 
+def test_script_that_reads_its_arguments_while_it_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "reads.py").write_text(
+        "import os, sys\n"
+        "from pycompss.api.api import compss_wait_on\n"
+        "from pycompss.api.task import task\n"
+        "GIVEN = [os.path.basename(sys.argv[0]), *sys.argv[1:]]\n"
+        "@task(returns=1)\n"
+        "def given():\n"
+        "    return GIVEN\n"
+        "if __name__ == '__main__':\n"
+        "    print(compss_wait_on(given()) == GIVEN, GIVEN)\n"
+    )
+    ended = runcompss(f"--log_dir={tmp_path}/logs", "--computing_units=1", str(tmp_path / "reads.py"), "--size", "2 3")
+    assert ended.stdout == "True ['reads.py', '--size', '2 3']\n", ended.stderr
+
+
+def test_end_of_the_application_is_told_once(tmp_path: Path) -> None:
+    """The main program, which waits for a value when the application ends, does not complain besides."""
+    (tmp_path / "blocked.py").write_text(
+        "from pycompss.api.api import compss_wait_on\n"
+        "from pycompss.api.constraint import constraint\n"
+        "from pycompss.api.task import task\n"
+        "@constraint(memory_size=100000)\n"
+        "@task(returns=1)\n"
+        "def large():\n"
+        "    return 1\n"
+        "if __name__ == '__main__':\n"
+        "    compss_wait_on(large())\n"
+    )
+    options = (f"--log_dir={tmp_path}/logs", "--computing_units=1", "--blocked_timeout=1")
+    ended = runcompss(*options, str(tmp_path / "blocked.py"))
+    assert ended.returncode == 1
+    assert "[ERRMGR]  -  ERROR: task 1 (large) asks for what no worker has: 100000 memory" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_options_of_compss_are_taken_or_warned_of(tmp_path: Path) -> None:
     (tmp_path / "env.sh").write_text("GREETING='good day'\necho noise\n")
     (tmp_path / "shown.py").write_text("import os, sys\nprint(os.environ['GREETING'], sys.argv[1:])\n")

@@ -324,7 +324,10 @@ def main() -> None:
         # Where memory runs out, the kernel should end the task, not the worker.
         Path("/proc/self/oom_score_adj").write_text("500")
     channel = Channel(socket.socket(fileno=descriptor))
-    (main_script, paths, storage), _ = channel.receive()
+    (main_script, paths, storage, arguments), _ = channel.receive()
+    if main_script is not None:
+        # Scripts that look at their arguments while they are imported see those of the application.
+        sys.argv = [main_script[1], *arguments]
     context.role = "worker"
     wire.pool.limit = sys.maxsize
     application = Application(main_script, paths, storage)

@@ -24,6 +24,7 @@ from .errors import COMPSsException, PyCOMPSsException, TaskFailed
 from .results import Results
 from .storage import Storage
 
+ENDING = 60  # seconds in which an application that failed has ended, at most
 MAX_SOURCES = 20_000
 MAX_SOURCE_BYTES = 64 << 20
 # Options of COMPSs' own runcompss that mean nothing here: accepted, so that a command line serves both engines, and
@@ -194,6 +195,8 @@ class Application:
         if options.deadlines:
             os.environ["COMPSS_DEADLINES"] = options.deadlines
         self.sink = open_sink(options.telemetry)
+        #: Whether the application is being ended, as a task failed for good.
+        self.failed = False
         self.client: Any = None
 
     def _start(self, *command: str) -> None:
@@ -260,6 +263,7 @@ class Application:
                 source_paths=[f"path{number}" for number in range(len(roots))],
                 paths=[],
                 storage=self.storage,
+                arguments=self.arguments,
                 on_fatal=self.fatal,
                 expected=wanted,
                 blocked_timeout=self.options.blocked_timeout,
@@ -279,11 +283,14 @@ class Application:
 
     def fatal(self, message: str) -> NoReturn:
         """A task failed for good: COMPSs ends the application at once, and so does this."""
+        self.failed = True
         sys.stdout.flush()
         print(f"[ERRMGR]  -  ERROR: {message}\n[ERRMGR]  -  Shutting down COMPSs", file=sys.stderr, flush=True)
-        self.sink.send([{"event": "run", "state": "failed", "time": time.time()}])
-        self.close()
-        os._exit(1)
+        try:
+            self.sink.send([{"event": "run", "state": "failed", "time": time.time()}])
+            self.close()
+        finally:
+            os._exit(1)
 
     def run(self) -> int:
         """Run the script as the main program. Returns the status that it ends with."""
@@ -306,6 +313,9 @@ class Application:
         except SystemExit as ended:
             status = _status(ended)
         except BaseException:
+            if self.failed:
+                # The thread that has told why ends the process; what the main program met is how it does.
+                time.sleep(ENDING)
             traceback.print_exc()
             status = 1
         try:

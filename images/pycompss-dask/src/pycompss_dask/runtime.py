@@ -55,6 +55,7 @@ class Runtime:
         source_paths: list[str] | None = None,
         paths: Iterable[str] | None = None,
         storage: Storage | None = None,
+        arguments: Iterable[str] = (),
         on_fatal: Callable[[str], None] | None = None,
         expected: int = 0,
         blocked_timeout: float = BLOCKED_TIMEOUT,
@@ -96,7 +97,7 @@ class Runtime:
         client.register_plugin(Ledger())
         client.run_on_scheduler(begin)
         client.register_plugin(
-            Host(self.run, main, list(sys.path if paths is None else paths), sources, source_paths, storage),
+            Host(self.run, main, list(sys.path if paths is None else paths), sources, source_paths, storage, arguments),
         )
         # The workers that are there are known before the first call, as replicated tasks need them.
         self._received(client.run_on_scheduler(drain, 0.0))

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,7 +100,8 @@ class Slot:
         self.number = number
         #: Working folder of the executor; its tasks' output lies there.
         self.folder = folder / f"executor{number}"
-        #: What the executor is told first: the script, the folders to import from, the storage.
+        #: What the executor is told first: the script, the folders to import from, the storage,
+        #: the application's arguments.
         self.configuration = configuration
         #: The executor; none after it ended, until the next task.
         self.process: subprocess.Popen[bytes] | None = None
@@ -229,6 +230,7 @@ class Host(WorkerPlugin):
         sources: dict[str, bytes] | None = None,
         source_paths: list[str] | None = None,
         storage: Storage | None = None,
+        arguments: Iterable[str] = (),
     ) -> None:
         #: The run that it serves.
         self.run = run
@@ -242,6 +244,8 @@ class Host(WorkerPlugin):
         self.source_paths = source_paths or []
         #: Where persistent objects are.
         self.storage = storage
+        #: The application's own arguments.
+        self.arguments = list(arguments)
 
     def setup(self, worker: Worker) -> None:
         self.worker = worker
@@ -267,7 +271,8 @@ class Host(WorkerPlugin):
         self.slots: queue.LifoQueue[Slot] = queue.LifoQueue()
         kills = Kills()
         #: All executors.
-        self.all = [Slot(number, self.folder, (main, paths, self.storage), kills) for number in range(units)]
+        configuration = (main, paths, self.storage, self.arguments)
+        self.all = [Slot(number, self.folder, configuration, kills) for number in range(units)]
         for slot in reversed(self.all):
             slot.start()
             self.slots.put(slot)
