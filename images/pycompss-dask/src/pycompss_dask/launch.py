@@ -245,13 +245,7 @@ class Application:
         if present < wanted:
             self.results.log("WARN", f"{present} of {wanted} workers are there; the others may come later")
         roots = [self.script.parent, *[Path(p).resolve() for p in self.options.pythonpath.split(":") if p]]
-        sources: dict[str, bytes] = {}
-        for number, root in enumerate(roots):
-            files, left_out = collect(root, f"path{number}")
-            sources.update(files)
-            if left_out:
-                message = f"{len(left_out)} files below {root} are too large for the workers, {left_out[0]} among them"
-                self.results.log("WARN", message)
+        sources = self._sources(roots)
         sys.path[:0] = [str(root) for root in roots]
         start(
             Runtime(
@@ -270,6 +264,17 @@ class Application:
             )
         )
         self.sink.send([{"event": "run", "state": "started", "application": self.script.name, "time": time.time()}])
+
+    def _sources(self, roots: list[Path]) -> dict[str, bytes]:
+        """The files below the folders, by the path that they get on workers; the log names what is too large."""
+        sources: dict[str, bytes] = {}
+        for number, root in enumerate(roots):
+            files, left_out = collect(root, f"path{number}")
+            sources.update(files)
+            if left_out:
+                message = f"{len(left_out)} files below {root} are too large for the workers, {left_out[0]} among them"
+                self.results.log("WARN", message)
+        return sources
 
     @staticmethod
     def _client(kind: Any, address: str, deadline: float) -> Any:
