@@ -276,5 +276,6 @@ prometheus.yml: |-
 {{/* The data of the ConfigMap of Alertmanager's configuration. */}}
 {{- define "edge-monitoring.alertmanagerConfig" -}}
 alertmanager.yml: |-
-  {{- toYaml .Values.alertmanager.config | nindent 2 }}
+  {{- $nobody := dict "route" (dict "receiver" "nobody") "receivers" (list (dict "name" "nobody")) }}
+  {{- toYaml (merge (deepCopy .Values.alertmanager.config) $nobody) | nindent 2 }}
 {{- end -}}
