@@ -146,6 +146,7 @@ APPLICATION: dict[str, Any] = {
             "podAnnotations": {"a": "b"},
         },
         "pools": [{"name": "arm", "number": 2, "architecture": "arm64", "resources": {"cpu": 4, "memory": 8}}],
+        "storage": {"implementation": "redis", "configuration": "redis:6379", "secretName": "words"},
     },
     "deadlines": {"multiply": {"seconds": 2.5, "jitter": 0.5}},
     "monitoring": {"discovery": "ServiceMonitor"},
