@@ -194,8 +194,9 @@ class Layout:
         return manifests
 
     def images(self) -> dict[str, Json]:
-        """The descriptors by the names of the images."""
-        return {image["annotations"][NAMES[0]]: image for image in self.index()}
+        """The descriptors by the names of the images. One that was built anew leaves the earlier one without a name."""
+        named = ((image.get("annotations", {}).get(NAMES[0]), image) for image in self.index())
+        return {name: image for name, image in named if name}
 
     def read(self, digest: str) -> Json:
         content: Json = json.loads(self.blob(digest).read_bytes())

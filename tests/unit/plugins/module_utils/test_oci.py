@@ -184,3 +184,13 @@ def test_an_image_is_removed_by_its_digest_where_it_is() -> None:
     assert registry.asked == []
     assert oci.remove(registry, "a", "1")
     assert registry.asked == ["DELETE a/manifests/sha256:1"]
+
+
+def test_what_has_lost_its_name_is_left_out(registry: Served, layout: oci.Layout) -> None:
+    layout.write({"registry.example/a:v1": oci.pull(registry, "a", "v1", ["amd64"], layout)})
+    index = json.loads((layout.folder / "index.json").read_text())
+    index["manifests"].append({"digest": "sha256:" + "0" * 64, "mediaType": MANIFEST, "size": 1})
+    (layout.folder / "index.json").write_text(json.dumps(index))
+    assert list(layout.images()) == ["registry.example/a:v1"]
+    layout.write(layout.images())
+    assert len(layout.index()) == 1
