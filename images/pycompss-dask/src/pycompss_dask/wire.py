@@ -264,6 +264,11 @@ def pickled(value: Any) -> Any:
     if kind is GeneratorType:
         # It travels as the values that it gives.
         value = _Values(value)
+    return out_of_band(value)
+
+
+def out_of_band(value: Any) -> Pickled:
+    """A value of any type, pickled."""
     buffers: list[memoryview] = []
 
     def keep(buffer: pickle.PickleBuffer) -> bool:

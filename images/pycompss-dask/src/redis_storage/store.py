@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import redis
-import xxhash
 
-# Buffers from this size on are not copied into the pickled stream.
-OUT_OF_BAND = 16 * 1024
+from pycompss_dask.wire import Pickled, out_of_band
+
 # Bytes of a value that lie beside its version. The rest has blocks of its own, which do not pass through a script.
 INLINE = 64 * 1024
 # Bytes of a block at most; Redis takes 512 MiB.
@@ -63,22 +61,8 @@ class Value:
 
     @classmethod
     def of(cls, value: Any) -> Value:
-        buffers: list[memoryview] = []
-
-        def keep(buffer: pickle.PickleBuffer) -> bool:
-            view = buffer.raw()
-            if view.nbytes < OUT_OF_BAND:
-                return True
-            buffers.append(view)
-            return False
-
-        try:
-            head = pickle.dumps(value, protocol=5, buffer_callback=keep)
-        except (pickle.PicklingError, AttributeError, TypeError):
-            # Lambdas, closures and local classes: by value.
-            buffers.clear()
-            head = cloudpickle.dumps(value, protocol=5, buffer_callback=keep)
-        return cls((head, *buffers))
+        given = out_of_band(value)
+        return cls((given.head, *given.buffers))
 
     @property
     def sizes(self) -> list[int]:
@@ -98,10 +82,7 @@ class Value:
     @property
     def digest(self) -> bytes:
         """Tells one value from another."""
-        digest = xxhash.xxh3_128()
-        for part in self.parts:
-            digest.update(part)
-        return digest.digest()
+        return Pickled(self.parts[0], [memoryview(part) for part in self.parts[1:]]).digest()
 
     def load(self) -> Any:
         """The value, over buffers that can be written."""
