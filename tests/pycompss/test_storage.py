@@ -17,7 +17,7 @@ import pytest
 import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pycompss_dask import storage
+from pycompss_dask import launch, storage
 from redis_storage import api
 from redis_storage.storage_object import StorageObject, objects
 from redis_storage.store import INLINE, StorageException, Store, Value
@@ -516,6 +516,11 @@ def test_what_cannot_be_is_refused_before_anything_starts(tmp_path: Path, option
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert not (tmp_path / ".COMPSs").exists()
+
+
+def test_null_is_an_option_that_is_not_given() -> None:
+    assert launch.storage_of("null", "null") is None
+    assert launch.storage_of("redis", "null") == storage.Storage("redis", "")
 
 
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:

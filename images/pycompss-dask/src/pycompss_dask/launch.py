@@ -107,8 +107,10 @@ def environment_of(script: str) -> dict[str, str]:
 
 def storage_of(implementation: str | None, configuration: str | None) -> Storage | None:
     """The storage that the options name; ends with status 2 where they cannot be followed."""
-    if not implementation or implementation == "null":
-        if configuration and configuration != "null":
+    # COMPSs writes null for an option that is not given.
+    implementation, configuration = (None if each == "null" else each for each in (implementation, configuration))
+    if not implementation:
+        if configuration:
             print("runcompss: --storage_conf without --storage_impl: name the implementation, too", file=sys.stderr)
             raise SystemExit(2)
         return None
