@@ -25,6 +25,11 @@ from typing import Any
 import yaml
 
 CHARTS = Path(__file__).resolve().parent
+# The collection, which a checkout holds under its name.
+sys.path.insert(0, str(CHARTS.parent / "collections"))
+
+from ansible_collections.continuum.edge.plugins.module_utils import kubernetes_yaml  # noqa: E402
+
 ROLES = CHARTS.parent / "roles"
 TYPES = {
     "tag:yaml.org,2002:str": "string",
@@ -167,7 +172,7 @@ def render_chart(chart: Path) -> dict[Path, str]:
     }
     template = chart / "templates" / "_defaults.tpl"
     if template.exists():
-        defaults = yaml.safe_dump({value.path[-1]: to_default(value) for value in values}, sort_keys=False, width=120)
+        defaults = kubernetes_yaml.dump({value.path[-1]: to_default(value) for value in values}, sort_keys=False)
         head = (
             f'{{{{/* Written by charts/docs.py from values.yaml. */}}}}\n{{{{- define "{meta["name"]}.defaults" -}}}}\n'
         )

@@ -133,7 +133,7 @@ monitoring:
 redis:
   image:
     repository: docker.io/library/redis
-    tag: 7.0.15
+    tag: '7.0.15'
     digest: ''
     pullPolicy: IfNotPresent
   resources: {}

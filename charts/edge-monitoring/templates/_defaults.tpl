@@ -19,7 +19,7 @@ prometheus:
     pullPolicy: IfNotPresent
   agent: false
   retention:
-    time: 15d
+    time: '15d'
     size: 4GB
   persistence:
     enabled: true
