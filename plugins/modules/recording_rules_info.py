@@ -80,6 +80,9 @@ metrics:
       description: Names of the labels that its series may have, told by the expression.
       type: list
       elements: str
+    more_labels:
+      description: Whether its series may have others, too.
+      type: bool
     reads:
       description: Records that the expression reads.
       type: list

@@ -30,6 +30,7 @@ def information(catalogue: Catalogue, selection: Selection | None = None) -> dic
             "level": entry.item.level,
             "expr": entry.expr,
             "label_names": sorted(catalogue.label_sets[entry.name].names),
+            "more_labels": catalogue.label_sets[entry.name].others,
             "reads": [name for name in catalogue.order if name in entry.record_names],
             "exporters": [exporter for exporter in catalogue.exporters[entry.name] if exporter],
         }
