@@ -1,0 +1,150 @@
+"""The shapes of the API's answers, for its OpenAPI description."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+_LABELS = [{"cluster": "edge", "node": "edge-1"}]
+Number = float | Literal["NaN", "+Inf", "-Inf"]
+
+
+class Problem(BaseModel):
+    """Why there is no other answer."""
+
+    reason: str = Field(examples=["there is no metric 'node:cpu:rate'; did you mean node:load1:max?"])
+    did_you_mean: list[str] = Field(default=[], examples=[["node:cpu_usage_cores:rate"]])
+
+
+class Metric(BaseModel):
+    name: str = Field(examples=["node:cpu_usage_cores:rate"])
+    level: str = Field(description="What one series is about.", examples=["node"])
+    category: str = Field(examples=["cpu"])
+    unit: str = Field(examples=["cores"])
+    type: str = Field(examples=["rate"])
+    meaning: str
+    labels: list[str] = Field(description="Labels that its series may have.", examples=[["cluster", "node"]])
+    more_labels: bool = Field(description="Whether they may have others, too.", examples=[False])
+    absent: str = Field(description="Why a healthy cluster may have no series of it; empty where that is a fault.")
+    warning: float | None = Field(examples=[0.8])
+    critical: float | None = Field(examples=[0.95])
+    reads: list[str] = Field(description="Metrics that it is computed from.")
+    exporters: list[str] = Field(description="Exporters that feed it.", examples=[["cadvisor"]])
+
+
+class Metrics(BaseModel):
+    metrics: list[Metric]
+
+
+class Value(BaseModel):
+    metric: str = Field(examples=["node:cpu_usage_cores:rate"])
+    unit: str = Field(examples=["cores"])
+    labels: dict[str, str] = Field(examples=_LABELS)
+    time: float = Field(description="Seconds since 1970.", examples=[1795595506.4])
+    value: Number = Field(examples=[0.42])
+
+
+class Values(BaseModel):
+    values: list[Value]
+
+
+class Points(BaseModel):
+    metric: str = Field(examples=["node:cpu_usage_cores:rate"])
+    unit: str = Field(examples=["cores"])
+    labels: dict[str, str] = Field(examples=_LABELS)
+    points: list[tuple[float, Number]] = Field(
+        description="Seconds since 1970, and the value.", examples=[[(1795595500.0, 0.42), (1795595530.0, 0.4)]]
+    )
+
+
+class History(BaseModel):
+    start: float = Field(examples=[1795591906.0])
+    end: float = Field(examples=[1795595506.0])
+    step: float = Field(description="Seconds between two points.", examples=[30.0])
+    series: list[Points]
+
+
+class Alert(BaseModel):
+    name: str = Field(examples=["DiskFullSoon"])
+    state: Literal["pending", "firing"]
+    severity: str = Field(examples=["warning"])
+    since: str = Field(examples=["2026-11-25T08:02:43.5Z"])
+    labels: dict[str, str] = Field(examples=_LABELS)
+    summary: str
+    description: str
+    runbook: str
+
+
+class Alerts(BaseModel):
+    alerts: list[Alert]
+
+
+class Resource(BaseModel):
+    """A figure that nobody has is not there."""
+
+    size: float | None = None
+    allocatable: float | None = None
+    used: float | None = None
+    requested: float | None = None
+    free: float | None = Field(default=None, description="What a pod may still request.")
+
+
+class Node(BaseModel):
+    name: str = Field(examples=["edge-1"])
+    healthy: bool | None = None
+    schedulable: bool | None = None
+    problems: float | None = None
+    cpu_cores: Resource | None = None
+    memory_bytes: Resource | None = None
+    filesystem_bytes: Resource | None = None
+    pods: Resource | None = None
+    gpus: float | None = None
+    power_watts: float | None = None
+    labels: dict[str, str] | None = None
+    architecture: str | None = Field(default=None, examples=["arm64"])
+    taints: list[dict[str, Any]] | None = None
+
+
+class Application(BaseModel):
+    namespace: str
+    name: str
+    state: Literal["pending", "running", "suspended", "succeeded", "failed"]
+    started: str | None = None
+    ended: str | None = None
+    progress: float | None = Field(default=None, description="Share of its tasks that have ended.")
+    tasks: dict[str, float] | None = Field(default=None, description="Number of tasks by state.")
+    workers: float | None = None
+    computing_units: float | None = None
+    queue_length: float | None = None
+    executions_per_second: float | None = None
+    run_time_seconds: float | None = None
+    deadlines_missed: float | None = None
+
+
+class View(BaseModel):
+    nodes: list[Node]
+    applications: list[Application]
+    alerts: list[Alert]
+    not_given: dict[str, str] = Field(description="What the back-end never has, with the reason.")
+
+
+class Fed(BaseModel):
+    exporter: str = Field(examples=["dcgm"])
+    feeds: str
+    targets_up: int | None = Field(description="Null where nothing tells its targets from others'.")
+    targets_down: list[dict[str, str]] | None
+
+
+class Read(BaseModel):
+    metric: str
+    series: int
+
+
+class Reason(BaseModel):
+    metric: str = Field(examples=["gpu:usage:ratio"])
+    series: int = Field(description="How many it has now.")
+    reason: str = Field(examples=["no node has an NVIDIA GPU with the DCGM exporter"])
+    exporters: list[Fed]
+    reads: list[Read]
+    absent: str

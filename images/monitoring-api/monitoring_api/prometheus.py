@@ -1,0 +1,104 @@
+"""The back-end prometheus: anything that has Prometheus' HTTP API. Its query language is spoken in this file only."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .backend import Series, Shared, Target, Unavailable
+from .catalogue import Exporter
+from .selector import Requirement
+from .settings import Settings
+from .web import Asker
+
+#: Records change once in an evaluation interval, so that a second more tells nobody less.
+SHARED_SECONDS = 1.0
+#: The catalogue's selector of exporters that have no job of their own: those of applications.
+ANY_JOB = 'job=~".+"'
+_SPECIAL = re.compile(r"[.+*?()|\[\]{}^$\\]")
+
+
+def text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def matcher(requirement: Requirement) -> str:
+    if len(requirement.values) == 1:
+        return f"{requirement.label}{'!=' if requirement.negated else '='}{text(requirement.values[0])}"
+    pattern = "|".join(_SPECIAL.sub(r"\\\g<0>", value) for value in requirement.values)
+    return f"{requirement.label}{'!~' if requirement.negated else '=~'}{text(pattern)}"
+
+
+def selector(names: tuple[str, ...], requirements: tuple[Requirement, ...]) -> str:
+    return "{" + ",".join(map(matcher, (Requirement("__name__", names), *requirements))) + "}"
+
+
+def series(entry: dict[str, Any]) -> Series:
+    labels = dict(entry["metric"])
+    points = entry["values"] if "values" in entry else [entry["value"]]
+    return Series(labels.pop("__name__", ""), labels, [(float(at), float(value)) for at, value in points])
+
+
+class Prometheus:
+    kind = "prometheus"
+
+    def __init__(self, settings: Settings) -> None:
+        self.http = Asker("Prometheus", settings.prometheus_url, settings.timeout, settings.answer_bytes)
+        self.shared = Shared(SHARED_SECONDS)
+
+    async def data(self, path: str, **parameters: str) -> Any:
+        # The body carries what an address could be too long for.
+        method = {"data": parameters} if parameters else {}
+        status, answer = await self.http.ask("POST" if parameters else "GET", f"api/v1/{path}", **method)
+        if status != 200 or not isinstance(answer, dict) or answer.get("status") != "success":
+            kind = answer.get("errorType", "no JSON") if isinstance(answer, dict) else "no JSON"
+            raise Unavailable(f"Prometheus answered {status} ({kind})")
+        return answer["data"]
+
+    async def query(self, expression: str) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = (await self.data("query", query=expression))["result"]
+        return entries
+
+    async def values(self, names: tuple[str, ...], requirements: tuple[Requirement, ...]) -> list[Series]:
+        async def ask() -> list[Series]:
+            return [series(entry) for entry in await self.query(selector(names, requirements))]
+
+        answer: list[Series] = await self.shared.get((names, requirements), ask)
+        return answer
+
+    async def history(
+        self, names: tuple[str, ...], requirements: tuple[Requirement, ...], start: float, end: float, step: float
+    ) -> list[Series]:
+        data = await self.data(
+            "query_range",
+            query=selector(names, requirements),
+            start=f"{start:.3f}",
+            end=f"{end:.3f}",
+            step=f"{step:.3f}",
+        )
+        return [series(entry) for entry in data["result"]]
+
+    async def alerts(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": alert["labels"]["alertname"],
+                "state": alert["state"],
+                "severity": alert["labels"].get("severity", ""),
+                "since": alert["activeAt"],
+                "labels": {
+                    name: value for name, value in alert["labels"].items() if name not in ("alertname", "severity")
+                },
+                **{name: alert.get("annotations", {}).get(name, "") for name in ("summary", "description", "runbook")},
+            }
+            for alert in (await self.data("alerts"))["alerts"]
+        ]
+
+    async def targets(self, exporter: Exporter) -> list[Target] | None:
+        if exporter.selector == ANY_JOB:
+            return None
+        entries = map(series, await self.query(f"up{{{exporter.selector}}}"))
+        return [Target(entry.labels, entry.points[0][1] == 1) for entry in entries]
+
+    async def close(self) -> None:
+        await self.http.close()

@@ -1,0 +1,161 @@
+"""What the tests of the Monitoring API share: a real Prometheus with a known record, and the API before it, on loopback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from tools import eventually, free_port, program
+
+from ansible_collections.continuum.edge.plugins.module_utils.catalogue import Catalogue
+from ansible_collections.continuum.edge.plugins.module_utils.catalogue.info import information
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "images" / "monitoring-api"))
+
+EXTRA = {
+    "name": "namespace:camera_frames:rate",
+    "meaning": "Frames per second that a namespace's cameras deliver.",
+    "unit": "operations/s",
+    "type": "rate",
+    "category": "application",
+    "expr": "sum by ($cluster, namespace) (rate(camera_frames_total[$window]))",
+}
+#: Odd values of labels that a quotation must survive.
+MOUNTPOINTS = ("/", "/var/lib/a.b", '/with "quotes"', "/back\\slash", "/a|b", "/a+b*", "/ü")
+#: Each series that the back-end has, with its value: it stays the same for an hour.
+SERIES: list[tuple[str, dict[str, str], float]] = [
+    *(("node:cpu_usage:ratio", {"node": f"edge-{number}"}, number / 10) for number in range(1, 6)),
+    *(("node:load1:max", {"node": f"edge-{number}"}, float(number)) for number in range(1, 6)),
+    *(("node:cpu_allocatable_cores:max", {"node": f"edge-{number}"}, 4.0) for number in range(1, 6)),
+    *(("node:cpu_request_cores:sum", {"node": f"edge-{number}"}, 1.5) for number in range(1, 6)),
+    *(("node:ready:max", {"node": f"edge-{number}"}, float(number != 5)) for number in range(1, 6)),
+    *(
+        ("filesystem:used:ratio", {"node": "edge-1", "mountpoint": mountpoint}, index / 10)
+        for index, mountpoint in enumerate(MOUNTPOINTS)
+    ),
+    ("namespace:camera_frames:rate", {"namespace": "cameras"}, 25.0),
+    ("compss_application:progress:ratio", {"namespace": "compss", "application": "matmul"}, 0.5),
+    ("compss_application:tasks:sum", {"namespace": "compss", "application": "matmul", "state": "running"}, 3.0),
+    ("up", {"job": "cadvisor", "node": "edge-1"}, 1.0),
+    ("up", {"job": "cadvisor", "node": "edge-5"}, 0.0),
+    ("up", {"job": "kubelet", "node": "edge-1"}, 1.0),
+]
+
+
+def escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def openmetrics(now: float) -> str:
+    """The record of an hour, in the form that promtool makes blocks of."""
+    lines = []
+    for name in dict.fromkeys(name for name, _, _ in SERIES):
+        lines.append(f"# TYPE {name} gauge")
+        for each, labels, value in SERIES:
+            if each == name:
+                texts = ",".join(f'{key}="{escaped(text)}"' for key, text in {"cluster": "edge", **labels}.items())
+                # Prometheus looks back five minutes: the last sample lies in the future, for as long as the tests take.
+                lines += [f"{name}{{{texts}}} {value} {now + at:.0f}" for at in range(-3600, 3601, 60)]
+    return "\n".join([*lines, "# EOF\n"])
+
+
+class Api(NamedTuple):
+    client: httpx.Client
+    process: subprocess.Popen[bytes]
+
+    def get(self, path: str, **parameters: Any) -> httpx.Response:
+        return self.client.get(path, params=parameters)
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("catalogue") / "catalogue.json"
+    path.write_text(json.dumps(information(Catalogue(extra_metrics=[EXTRA]))), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Prometheus that scrapes nothing and has SERIES."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    (folder / "record").write_text(openmetrics(time.time()), encoding="utf-8")
+    subprocess.run(
+        [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", folder / "record", folder / "data"],
+        check=True,
+        capture_output=True,
+    )
+    (folder / "alerts.yml").write_text(
+        "groups: [{name: a, interval: 1s, rules: [{alert: NodeBusy, expr: 'node:cpu_usage:ratio > 0.45', "
+        "labels: {severity: warning}, annotations: {summary: 'Busy.', runbook: 'Wait.'}}]}]\n",
+        encoding="utf-8",
+    )
+    (folder / "prometheus.yml").write_text("rule_files: [alerts.yml]\n", encoding="utf-8")
+    port = free_port()
+    process = subprocess.Popen(
+        [
+            program("prometheus"),
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--log.level=error",
+        ]
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: answers(f"{url}/-/ready"), what="Prometheus is ready", every=0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def serve(catalogue: Path) -> Iterator[Callable[..., Api]]:
+    """Starts the image's program, with what its environment says besides."""
+    started: list[Api] = []
+
+    def start(**environment: str) -> Api:
+        port = free_port()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "monitoring_api"],
+            env={
+                "PYTHONPATH": str(ROOT / "images" / "monitoring-api"),
+                "CATALOGUE": str(catalogue),
+                "PORT": str(port),
+                "AUTHENTICATION": "false",
+                "RATE": "100000",
+                "BURST": "100000",
+                "LOOK": "0.1",
+                **environment,
+            },
+        )
+        api = Api(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30), process)
+        started.append(api)
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 30, "the API answers", 0.1)
+        return api
+
+    yield start
+    for api in started:
+        api.client.close()
+        api.process.terminate()
+        api.process.wait()
+
+
+@pytest.fixture(scope="session")
+def api(serve: Callable[..., Api], prometheus: str) -> Api:
+    return serve(PROMETHEUS_URL=prometheus)
