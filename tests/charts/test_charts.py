@@ -23,6 +23,7 @@ LEAN = "edge-monitoring"
 TALKS_TO_API = {
     LEAN: ("-server", "-server-check", "-kube-state-metrics"),  # the check looks for the files that are configured
     "metrics-server": ("test", "ms"),
+    "monitoring-api": ("test", "api"),
     "compss": (),  # one container has it, by a volume
 }
 

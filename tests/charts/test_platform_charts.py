@@ -1,6 +1,6 @@
 # Copyright: the continuum.edge maintainers
 # Apache License 2.0 (see LICENSE)
-"""Odd values of the charts edge-monitoring and metrics-server: names, nulls, labels; addresses of IPv6."""
+"""Odd values of the charts of the platform: names, nulls, labels; addresses of IPv6."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-CHARTS = ("edge-monitoring", "metrics-server")
+CHARTS = ("edge-monitoring", "metrics-server", "monitoring-api")
 Template = Callable[..., subprocess.CompletedProcess[str]]
 
 
