@@ -249,6 +249,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "authentication": False,
             "viewerRole": False,
             "service": {"type": "ClusterIP"},
+            "networkPolicy": {"from": [{"podSelector": {}}]},
             "podAnnotations": {"a": "b"},
             "priorityClassName": "system-cluster-critical",
             "nodeSelector": {"a": "b"},

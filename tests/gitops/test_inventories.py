@@ -12,6 +12,8 @@ import pytest
 from .conftest import ROOT, Chart, Json, by_argocd, by_flux, by_playbook, named, play, render
 
 INVENTORIES = sorted(path.parent.name for path in (ROOT / "inventories").glob("*/hosts.yml"))
+# What no inventory asks for by itself.
+ASKED_FOR = ["-e", "monitoring_api_enabled=true"]
 
 
 @pytest.fixture(scope="module", params=INVENTORIES)
@@ -20,12 +22,12 @@ def sites(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     checkout, described = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("described")
     subprocess.run(["git", "init", "-q", str(checkout)], check=True)
     try:
-        render(request.param, checkout / "fleet")
+        render(request.param, checkout / "fleet", *ASKED_FOR)
     except AssertionError as error:
         if "cannot be downloaded" in " ".join(str(error).split()):
             pytest.skip(f"inventories/{request.param} has upstream charts, and their repository does not answer")
         raise
-    play("tests/gitops/releases.yml", request.param, "-e", f"output={described}")
+    play("tests/gitops/releases.yml", request.param, "-e", f"output={described}", *ASKED_FOR)
     return checkout, {path.stem: json.loads(path.read_text()) for path in described.glob("*.json")}
 
 

@@ -69,4 +69,4 @@ def test_kind_refuses_a_wrong_one(create: Create) -> None:
 def test_first_node_answers_on_the_ports() -> None:
     nodes = yaml.safe_load(configuration())["nodes"]
     assert [node["role"] for node in nodes] == ["control-plane", "worker", "worker"]
-    assert [each["hostPort"] for each in nodes[0]["extraPortMappings"]] == [31000, 31001]
+    assert [each["hostPort"] for each in nodes[0]["extraPortMappings"]] == [31000, 31001, 31002]

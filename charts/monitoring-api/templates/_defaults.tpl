@@ -30,6 +30,7 @@ service:
   nodePort: 31002
 networkPolicy:
   enabled: true
+  from: []
 resources: {}
 podSecurityContext: {}
 containerSecurityContext: {}

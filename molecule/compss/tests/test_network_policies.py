@@ -32,8 +32,10 @@ RELEASES: dict[str, tuple[str, Object]] = {
     "app": ("compss", {}),
     "site": ("edge-monitoring", {}),
     "metrics": ("metrics-server", {}),
+    "api": ("monitoring-api", {}),
     "closed-app": ("compss", FRIENDS),
     "closed-site": ("edge-monitoring", FRIENDS),
+    "closed-api": ("monitoring-api", FRIENDS),
 }
 # Who calls besides the charts' own pods. Those elsewhere have the labels of ones that a policy lets in.
 CALLERS = {
@@ -60,8 +62,10 @@ GETS_THROUGH: dict[str, dict[int, set[str]]] = {
     "policies/site-kube-state-metrics": {8080: {"policies/site-server"}, 8081: NOBODY, UNUSED: NOBODY},
     "policies/site-pushgateway": {9091: EVERYBODY, UNUSED: NOBODY},
     "policies/metrics": {10250: EVERYBODY, UNUSED: NOBODY},
+    "policies/api": {8080: EVERYBODY, UNUSED: NOBODY},
     "policies/closed-app-master": {43100: CLOSED_APP, 15000: {"policies/friend"}, UNUSED: NOBODY},
     "policies/closed-app-worker": {43001: CLOSED_APP, UNUSED: NOBODY},
+    "policies/closed-api": {8080: {"policies/friend"}, UNUSED: NOBODY},
     "policies/closed-site-server": {9090: {"policies/friend"}, UNUSED: NOBODY},
     "policies/closed-site-kube-state-metrics": {8080: {"policies/closed-site-server"}, UNUSED: NOBODY},
     "policies/closed-site-pushgateway": {9091: {"policies/friend", "policies/closed-site-server"}, UNUSED: NOBODY},

@@ -81,6 +81,11 @@ def test_a_metric_of_the_site_s_own(run: Any) -> None:
     assert result["series"][""] == ["camera_frames_total"]
     told = run(recording_rules_info, extra_metrics=[metric], names=[metric["name"]])
     assert told["metrics"][0]["expr"] == "sum by (cluster, namespace) (rate(camera_frames_total[2m]))"
+    assert told["metrics"][0]["label_names"] == ["cluster", "namespace"]
+    assert not told["metrics"][0]["more_labels"]
+    # Without an aggregation its series have whatever labels the exporter gives them.
+    frames = {**metric, "expr": "rate(camera_frames_total[$window])"}
+    assert run(recording_rules_info, extra_metrics=[frames], names=[metric["name"]])["metrics"][0]["more_labels"]
 
 
 @pytest.mark.parametrize(
