@@ -411,6 +411,7 @@ ALL = {
     "lean": Benchmark("The lean profile on three idle nodes", lean, rounds=1),
     "rules": Benchmark("The catalogue and its rules", program("rules"), rounds=1),
     "dashboards": Benchmark("Dashboards", program("dashboards"), rounds=1),
+    "api": Benchmark("The Monitoring API beside a direct query", program("api"), rounds=2),
     "engine": Benchmark("The engine dask against bare Dask", program("engine", needs="nothing")),
     "compss": Benchmark("Applications, engine dask", program("compss", needs="cluster")),
     "cold": Benchmark("make up with nothing cached (some 14 minutes)", cold, rounds=1, on_request=True),
