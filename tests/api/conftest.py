@@ -1,8 +1,9 @@
-"""What the tests of the Monitoring API share: a real Prometheus with a known record, and the API before it, on loopback."""
+"""What the tests of the Monitoring API share: real back-ends with a known record, and the API before each, on loopback."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -54,17 +55,13 @@ def escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def openmetrics(now: float) -> str:
-    """The record of an hour, in the form that promtool makes blocks of."""
-    lines = []
-    for name in dict.fromkeys(name for name, _, _ in SERIES):
-        lines.append(f"# TYPE {name} gauge")
-        for each, labels, value in SERIES:
-            if each == name:
-                texts = ",".join(f'{key}="{escaped(text)}"' for key, text in {"cluster": "edge", **labels}.items())
-                # Prometheus looks back five minutes: the last sample lies in the future, for as long as the tests take.
-                lines += [f"{name}{{{texts}}} {value} {now + at:.0f}" for at in range(-3600, 3601, 60)]
-    return "\n".join([*lines, "# EOF\n"])
+def samples(now: int, unit: int) -> Iterator[str]:
+    """The record of an hour, a line a sample; `unit` is what a second has of the time's unit."""
+    for name, labels, value in SERIES:
+        texts = ",".join(f'{key}="{escaped(text)}"' for key, text in {"cluster": "edge", **labels}.items())
+        # A back-end looks back five minutes: the last sample lies in the future, for as long as the tests take.
+        for at in range(-3600, 3601, 60):
+            yield f"{name}{{{texts}}} {value} {(now + at) * unit}\n"
 
 
 class Api(NamedTuple):
@@ -86,7 +83,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Prometheus that scrapes nothing and has SERIES."""
     folder = tmp_path_factory.mktemp("prometheus")
-    (folder / "record").write_text(openmetrics(time.time()), encoding="utf-8")
+    (folder / "record").write_text("".join([*samples(int(time.time()), 1), "# EOF\n"]), encoding="utf-8")
     subprocess.run(
         [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", folder / "record", folder / "data"],
         check=True,
@@ -111,6 +108,28 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: answers(f"{url}/-/ready"), what="Prometheus is ready", every=0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def victoria_metrics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a VictoriaMetrics that has SERIES; `tests/run programs` builds it."""
+    path = shutil.which("victoria-metrics")
+    if not path:
+        pytest.skip("no victoria-metrics on PATH: tests/run programs builds it where its Go module can be had")
+    folder, port = tmp_path_factory.mktemp("victoria-metrics"), free_port()
+    url = f"http://127.0.0.1:{port}"
+    # It shows a sample after so long, and the tests do not wait.
+    flags = [f"-storageDataPath={folder}", f"-httpListenAddr=127.0.0.1:{port}", "-search.latencyOffset=0s"]
+    process = subprocess.Popen([path, *flags, "-loggerLevel=ERROR"])
+    try:
+        eventually(lambda: answers(f"{url}/health"), what="VictoriaMetrics is ready", every=0.1)
+        record = "".join(samples(int(time.time()), 1000))
+        httpx.post(f"{url}/api/v1/import/prometheus", content=record).raise_for_status()
+        httpx.get(f"{url}/internal/force_flush").raise_for_status()
         yield url
     finally:
         process.terminate()
@@ -156,6 +175,7 @@ def serve(catalogue: Path) -> Iterator[Callable[..., Api]]:
         api.process.wait()
 
 
-@pytest.fixture(scope="session")
-def api(serve: Callable[..., Api], prometheus: str) -> Api:
-    return serve(PROMETHEUS_URL=prometheus)
+@pytest.fixture(scope="session", params=["prometheus", "victoria_metrics"])
+def api(serve: Callable[..., Api], request: pytest.FixtureRequest) -> Api:
+    """The API before each back-end that has Prometheus' HTTP API."""
+    return serve(PROMETHEUS_URL=request.getfixturevalue(request.param))
