@@ -61,7 +61,8 @@ options:
       - Label matchers that pick an exporter's series, by exporter, where they are not C(job="<exporter>").
       - >-
         The exporters are V(cadvisor), V(kubelet), V(probes), V(kube_state_metrics), V(node_exporter), V(apiserver),
-        V(coredns), V(pushgateway), V(applications), V(compss), V(blackbox), V(dcgm) and V(scaphandre).
+        V(coredns), V(prometheus), V(alertmanager), V(pushgateway), V(applications), V(compss), V(blackbox), V(dcgm)
+        and V(scaphandre).
     type: dict
     default: {}
   cluster_label:
@@ -84,6 +85,10 @@ options:
     description: Window of every trend, such as the time until a disk is full.
     type: str
     default: 1h
+  silent_window:
+    description: How long the alert C(SiteSilent) misses a site that sends nothing any more. Then it is forgotten.
+    type: str
+    default: 1d
   query_offset:
     description:
       - How far in the past the rules are evaluated, such as V(1m); not at all where this is empty.

@@ -106,6 +106,8 @@ EXPORTERS: tuple[Exporter, ...] = (
     Exporter("node-exporter", 'job="node-exporter"', "the machine below a node"),
     Exporter("apiserver", 'job="apiserver"', "the API server's own metrics"),
     Exporter("coredns", 'job="coredns"', "the cluster DNS' own metrics"),
+    Exporter("prometheus", 'job="prometheus"', "Prometheus itself: its rules, its store and what it sends"),
+    Exporter("alertmanager", 'job=~".+"', "what Alertmanager delivers, where it is installed"),
     Exporter("pushgateway", 'job=~".+"', "what short jobs pushed, under the job that they gave"),
     Exporter("applications", 'job=~".+"', "applications that expose a request duration histogram"),
     Exporter("compss", 'job=~".+"', "the monitoring API of COMPSs applications, port 15000"),
@@ -141,6 +143,8 @@ class Configuration:
     scrape_interval: str = "30s"
     rate_window: str = "2m"
     trend_window: str = "1h"
+    # How long a site is missed that sends nothing any more.
+    silent_window: str = "1d"
     # How far in the past the rules are evaluated. Samples that carry their exporter's own, older time are all there
     # then; without them at the end of its window a rate reads too low.
     query_offset: str = ""
@@ -178,6 +182,7 @@ class Configuration:
             raise CatalogueError(f"cluster_size is {self.cluster_size!r}; expected sum or max")
         seconds(self.interval, "interval")
         seconds(self.trend_window, "trend_window")
+        seconds(self.silent_window, "silent_window")
         if self.query_offset:
             seconds(self.query_offset, "query_offset")
         scrape, window = seconds(self.scrape_interval, "scrape_interval"), seconds(self.rate_window, "rate_window")
@@ -201,6 +206,7 @@ class Configuration:
         values["cluster"] = values.pop("cluster_label")
         values["window"] = values.pop("rate_window")
         values["trend"] = values.pop("trend_window")
+        values["silent"] = values.pop("silent_window")
         return {
             **values,
             **{exporter.key: self.selectors.get(exporter.key, exporter.selector) for exporter in EXPORTERS},

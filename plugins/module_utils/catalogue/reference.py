@@ -34,7 +34,8 @@ INTRODUCTION = f"""\
 <!-- Generated: PYTHONPATH=collections {COMMAND} -->
 # Metric reference
 
-Every metric that `continuum.edge` records. Dashboards and alerts read these records and never the raw series.
+Every metric that `continuum.edge` records. Dashboards read these records and never the raw series; alerts read a record
+where there is one.
 `continuum.edge.recording_rules` renders them for the Prometheus that is installed;
 `continuum.edge.recording_rules_info` returns what stands here as data.
 
