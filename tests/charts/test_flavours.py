@@ -17,8 +17,11 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.continuum.edge.plugins.module_utils.catalogue import Catalogue
+
 from .cases import JOBS
 from .conftest import ROOT, Render
+from .test_charts import configuration
 
 HERE = Path(__file__).parent / "flavours"
 CASES: dict[str, dict[str, Any]] = {
@@ -196,6 +199,17 @@ def test_lists_of_metrics_come_from_the_catalogue(values: Values) -> None:
     # Records are missing without the rules, but not what somebody may ask for by hand.
     assert values("bare", "prometheus-lean")["scrape"]["cadvisor"]["keep"] == scrape["cadvisor"]["keep"]
     assert values("bare", "prometheus-lean")["prometheus"]["rules"] == {}
+
+
+@pytest.mark.parametrize("case", [None, "everything"], ids=["the chart's defaults", "the role's"])
+def test_what_records_and_alerts_read_is_stored(case: str | None, values: Values, render: Render) -> None:
+    site = values(case, "prometheus-lean") if case else {"alertmanager": {"enabled": True}}
+    jobs = {job["job_name"]: job for job in configuration(render("edge-monitoring", site))["scrape_configs"]}
+    for name, read in Catalogue().series().items():
+        rules = jobs.get(name, {}).get("metric_relabel_configs", [])
+        kept = [rule["regex"] for rule in rules if rule["action"] == "keep"]
+        assert [series for series in read if not all(re.fullmatch(regex, series) for regex in kept)] == [], name
+    assert {"kube-state-metrics", "apiserver", "prometheus", "alertmanager"} <= set(jobs)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -92,51 +92,79 @@ scrape:
     - container_network_receive_packets_dropped_total
     - container_network_transmit_bytes_total
     - container_network_transmit_packets_dropped_total
+    - container_spec_cpu_period
+    - container_spec_cpu_quota
     - machine_cpu_cores
     - machine_memory_bytes
   kube-state-metrics:
     enabled: true
     keep:
+    - kube_daemonset_metadata_generation
     - kube_daemonset_status_desired_number_scheduled
+    - kube_daemonset_status_number_available
     - kube_daemonset_status_number_ready
+    - kube_deployment_metadata_generation
     - kube_deployment_spec_replicas
     - kube_deployment_status_replicas_available
+    - kube_endpoint_address
+    - kube_endpoint_info
+    - kube_job_failed
     - kube_node_info
     - kube_node_spec_unschedulable
     - kube_node_status_allocatable
+    - kube_node_status_capacity
     - kube_node_status_condition
     - kube_persistentvolumeclaim_info
+    - kube_persistentvolumeclaim_status_phase
     - kube_pod_container_resource_limits
     - kube_pod_container_resource_requests
     - kube_pod_container_status_restarts_total
     - kube_pod_info
+    - kube_pod_init_container_info
+    - kube_pod_init_container_resource_limits
+    - kube_pod_init_container_resource_requests
+    - kube_pod_init_container_status_restarts_total
     - kube_pod_owner
+    - kube_pod_spec_volumes_persistentvolumeclaims_info
     - kube_pod_status_phase
     - kube_pod_status_ready
+    - kube_replicaset_owner
+    - kube_service_info
+    - kube_statefulset_metadata_generation
     - kube_statefulset_replicas
+    - kube_statefulset_status_replicas_available
     - kube_statefulset_status_replicas_ready
   node-exporter:
     enabled: true
     keep:
     - node_boot_time_seconds
     - node_cpu_seconds_total
+    - node_disk_io_time_seconds_total
     - node_disk_read_bytes_total
     - node_disk_written_bytes_total
     - node_filesystem_avail_bytes
     - node_filesystem_size_bytes
     - node_load1
+    - node_load15
+    - node_load5
     - node_memory_MemAvailable_bytes
     - node_memory_MemTotal_bytes
     - node_network_receive_bytes_total
     - node_network_receive_drop_total
     - node_network_transmit_bytes_total
     - node_network_transmit_drop_total
+    - node_time_seconds
     - node_uname_info
   apiserver:
     enabled: true
     keep:
+    - apiserver_client_certificate_expiration_seconds_bucket
     - apiserver_current_inflight_requests
+    - apiserver_flowcontrol_request_execution_seconds_bucket
+    - apiserver_flowcontrol_request_execution_seconds_count
+    - apiserver_flowcontrol_request_execution_seconds_sum
     - apiserver_request_total
+    - apiserver_storage_size_bytes
     - process_cpu_seconds_total
     - process_resident_memory_bytes
   coredns:
@@ -144,8 +172,11 @@ scrape:
     keep:
     - coredns_cache_hits_total
     - coredns_cache_misses_total
+    - coredns_cache_requests_total
+    - coredns_dns_request_duration_seconds_bucket
     - coredns_dns_request_duration_seconds_count
     - coredns_dns_request_duration_seconds_sum
+    - coredns_dns_requests_total
     - coredns_dns_responses_total
     - process_cpu_seconds_total
     - process_resident_memory_bytes
