@@ -68,7 +68,7 @@ CLUSTER = Board(
             ),
             stat_(
                 "Alerts firing",
-                'sum(ALERTS{alertstate="firing"}) or vector(0)',
+                'sum(ALERTS{alertstate="firing", severity!="none"}) or vector(0)',
                 thresholds=((None, GREEN), (1, RED)),
                 note="Alerts of the catalogue that are firing now; the table below names them.",
             ),
@@ -149,7 +149,8 @@ CLUSTER = Board(
                 ("alertname", "severity"),
                 (
                     "",
-                    'sum by (alertname, severity, node, namespace, pod, job) (ALERTS{alertstate="firing"})',
+                    "sum by (alertname, severity, node, namespace, pod, job)"
+                    ' (ALERTS{alertstate="firing", severity!="none"})',
                 ),
                 width=12,
                 absent="no alert fires",
