@@ -96,7 +96,6 @@ def containers(family: str, rise: int, start: int = 1000, cgroups: bool = True) 
         yield family, f'{labels}/1",container="app",image="app:1",name="{p}a"', start + kind, rise * (kind + 1)
         if cgroups:
             yield family, f'{labels}",container="",image="",name=""', start + kind, rise * (kind + 1)
-            yield family, f'{labels}/0",container="",image="pause:3.10",name="{p}b"', start, 0
     if cgroups:
         for n, node in enumerate(NODE_LABELS):
             yield family, f'{CADVISOR},{node},id="/"', start, rise * (n % KINDS + 1) * 60

@@ -25,6 +25,10 @@ cadvisor:
     - {action: drop, source_labels: [__name__, pod], regex: container_network_.+;}
     # A limit is a container's; the period of every other cgroup says nothing.
     - {action: drop, source_labels: [__name__, container], regex: container_spec_cpu_.+;}
+    # So is throttling.
+    - {action: drop, source_labels: [__name__, container], regex: container_cpu_cfs_.+;}
+    # A pod's sandbox only holds its network namespace: what it takes is within the pod's own cgroup.
+    - {action: drop, source_labels: [__name__, container, image], regex: "container_(cpu|memory|fs)_.+;(POD)?;.+"}
     # The label says once more what `id` says.
     - {action: labeldrop, regex: name}
 node-exporter:
@@ -56,6 +60,8 @@ kube-state-metrics:
   metric_relabel_configs:
     # What is not true is said by `true`, too: its value is 0 then.
     - {action: drop, source_labels: [__name__, condition], regex: kube_pod_status_ready;(false|unknown)}
+    # Kubernetes sets this phase no longer.
+    - {action: drop, source_labels: [__name__, phase], regex: kube_pod_status_phase;Unknown}
     # A pod that comes back under its name stays one series.
     - {action: labeldrop, regex: uid|container_id|image_id}
 {{- end }}

@@ -51,7 +51,8 @@ USAGE = Resource(
             "(POD with some runtimes), pod and system cgroups have no image."
         ),
         "process": (
-            "The node is kept, so that equal ids of two nodes stay two; so are the names of what the id belongs to."
+            "The node is kept, so that equal ids of two nodes stay two; so are the names of what the id belongs to. "
+            "The lean flavour stores no cgroup of a pod's sandbox (the pause container), which the pod's contains."
         ),
         "pod": (
             "pod_name is pod today, and two namespaces may have pods of one name. The sum of the pod's containers, "
