@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Copyright: the continuum.edge maintainers
 # Apache License 2.0 (see LICENSE)
-"""Write Grafana's dashboards from the metric catalogue. A folder here is a folder there.
+"""Write the dashboards from the metric catalogue: Grafana's, whose folders here are folders there, and the page's.
 
     dashboards/generate.py            write
     dashboards/generate.py --check    fail, naming the files that are stale
@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 # Its own modules, and the collection, which a checkout holds under its name.
@@ -22,18 +23,21 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "collections")]
 
 from generator import compss, devices, platform  # noqa: E402
 from generator.board import render_board  # noqa: E402
+from generator.page import render_pages  # noqa: E402
 
 BOARDS = (*platform.BOARDS, *devices.BOARDS, *compss.BOARDS)
+PAGE = HERE.parent / "images" / "monitoring-api" / "monitoring_api" / "boards.json"
+
+
+def written(content: Any) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def files() -> dict[Path, str]:
     """Every dashboard by its path."""
     titles = {board.key: board.title for board in BOARDS}
-    return {
-        HERE / board.folder / f"{board.key}.json": json.dumps(render_board(board, titles), indent=1, ensure_ascii=False)
-        + "\n"
-        for board in BOARDS
-    }
+    grafana = {HERE / board.folder / f"{board.key}.json": written(render_board(board, titles)) for board in BOARDS}
+    return {**grafana, PAGE: written(render_pages(BOARDS))}
 
 
 def main() -> int:

@@ -154,7 +154,8 @@ def test_no_query_language_in_requests_and_answers(api: Api) -> None:
     names = {
         parameter["name"] for path in description["paths"].values() for parameter in path["get"].get("parameters", [])
     }
-    assert names == {"name", "level", "category", "metric", "labelSelector", "start", "end", "step", "above", "below"}
+    of_metrics = {"name", "level", "category", "metric", "labelSelector", "above", "below"}
+    assert names == {*of_metrics, "start", "end", "step", "board", "panel"}
     answers = [
         api.get("/openapi.json").text,
         api.get("/api/v1/metrics").text,
@@ -162,6 +163,9 @@ def test_no_query_language_in_requests_and_answers(api: Api) -> None:
         api.get("/api/v1/alerts").text,
         api.get("/api/v1/values", metric="node:load1:max").text,
         api.get("/api/v1/metrics/container:cpu_usage_cores:rate/reason").text,
+        api.get("/api/v1/boards/cluster").text,
+        api.get("/api/v1/boards/nodes").text,
+        api.get("/api/v1/boards/nodes/panels/2", cluster="edge").text,
     ]
     for text in answers:
         assert not re.search(r"\b(rate|increase|label_replace)\(|\bsum by\b|\bexpr\b|\[2m\]|=~", text)
@@ -176,6 +180,60 @@ def test_answers_are_as_they_are_described(api: Api) -> None:
     models.Alerts.model_validate(api.get("/api/v1/alerts").json())
     models.View.model_validate(api.get("/api/v1/view").json())
     models.Reason.model_validate(api.get("/api/v1/metrics/gpu:usage:ratio/reason").json())
+    models.Boards.model_validate(api.get("/api/v1/boards").json(), strict=True)
+    models.Drawn.model_validate(api.get("/api/v1/boards/cluster/panels/0", cluster="edge").json())
+
+
+def panel_of(api: Api, board: str, title: str) -> tuple[int, dict[str, Any]]:
+    described = api.get(f"/api/v1/boards/{board}").json()
+    panels = [panel for row in described["rows"] for panel in row["panels"]]
+    return next((number, panel) for number, panel in enumerate(panels) if panel["title"] == title)
+
+
+@pytest.mark.parametrize("nodes", [[], ["edge-3"], ["edge-1", "edge-4"], ['edge"} or vector(1) #'], [".*"]])
+def test_a_panel_has_the_series_of_what_is_chosen(api: Api, nodes: list[str]) -> None:
+    number, panel = panel_of(api, "nodes", "CPU in use")
+    answer = api.get(f"/api/v1/boards/nodes/panels/{number}", cluster="edge", node=nodes, step=600).json()
+    drawn = {item["labels"]["node"]: {value for _, value in item["points"]} for item in answer["queries"][0]}
+    recorded_values = {labels["node"]: {value} for name, labels, value in SERIES if name == "node:cpu_usage:ratio"}
+    assert drawn == {node: values for node, values in recorded_values.items() if node in nodes or not nodes}
+    assert panel["queries"] == [{"legend": "{{node}}", "unit": "percentunit"}]
+
+
+def test_a_table_has_the_present(api: Api) -> None:
+    number, panel = panel_of(api, "nodes", "Nodes")
+    answer = api.get(f"/api/v1/boards/nodes/panels/{number}", cluster="edge").json()
+    heads = [query["legend"] for query in panel["queries"]]
+    assert {item["labels"]["node"]: len(item["points"]) for item in answer["queries"][heads.index("CPU")]} == {
+        f"edge-{number}": 1 for number in range(1, 6)
+    }
+
+
+def test_every_panel_of_every_board_is_one_that_the_back_end_can_answer(api: Api) -> None:
+    for board in api.get("/api/v1/boards").json()["boards"]:
+        rows = api.get(f"/api/v1/boards/{board['key']}").json()["rows"]
+        for number in range(sum(len(row["panels"]) for row in rows)):
+            answer = api.get(f"/api/v1/boards/{board['key']}/panels/{number}", cluster="edge")
+            assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("path", ["clustre", "cluster/panels/99", "cluster/panels/-1"])
+def test_a_board_that_is_not_there(api: Api, path: str) -> None:
+    answer = api.get(f"/api/v1/boards/{path}")
+    assert answer.status_code == 404
+    assert answer.json()["reason"]
+
+
+def test_the_page_may_load_nothing_from_elsewhere(api: Api) -> None:
+    page = api.get("/")
+    assert page.status_code == 200
+    policy = dict(part.strip().split(" ", 1) for part in page.headers["Content-Security-Policy"].split(";"))
+    assert policy.pop("default-src") == "'none'"
+    assert set(policy.values()) == {"'self'", "'none'"}
+    loaded = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
+    assert {path for path in loaded if not path.startswith("vendor/")} == {"icon.svg", "page.css", "page.js"}
+    for path in ("icon.svg", "page.css", "page.js"):
+        assert api.get(f"/{path}").headers["Content-Security-Policy"] == page.headers["Content-Security-Policy"]
 
 
 def test_a_back_end_that_is_away_is_named(serve: Callable[..., Api]) -> None:

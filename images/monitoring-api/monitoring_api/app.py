@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic_core
@@ -15,6 +16,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from . import models
 from .access import Access
 from .backend import Backend, NotGiven, Series, TooMuch, Unavailable
+from .boards import Boards
 from .catalogue import Catalogue, UnknownNameError
 from .events import Stream, Subject, number
 from .kubernetes import Cluster, Kubernetes
@@ -22,6 +24,7 @@ from .prometheus import Prometheus
 from .reasons import explain
 from .selector import Requirement, SelectorError, check, parse
 from .settings import Settings
+from .static import Page
 from .view import compose
 
 STATUS = {UnknownNameError: 404, SelectorError: 400, Unavailable: 503, NotGiven: 501, TooMuch: 413}
@@ -48,6 +51,9 @@ LabelSelector = Annotated[
         examples=["node=edge-1", "namespace notin (kube-system)"],
     ),
 ]
+Start = Annotated[float | None, Query(description="Seconds since 1970; an hour before end by default.")]
+End = Annotated[float | None, Query(description="Seconds since 1970; now by default.")]
+Step = Annotated[float | None, Query(gt=0, description="Seconds between two points; a 240th of the range by default.")]
 
 
 def json(content: Any, status: int = 200) -> Response:
@@ -60,6 +66,7 @@ class Api:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.catalogue = Catalogue.read(settings.catalogue)
+        self.boards = Boards.read()
         self.cluster = Cluster(settings) if settings.kubernetes_url else None
         if settings.backend == "kubernetes":
             if self.cluster is None:
@@ -77,6 +84,20 @@ class Api:
         for name in names:
             check(requirements, self.catalogue[name])
         return tuple(dict.fromkeys(names)), requirements
+
+    def span(self, start: float | None, end: float | None, step: float | None) -> tuple[float, float, float]:
+        """Start, end and step in seconds. Raises SelectorError or TooMuch."""
+        until = time.time() if end is None else end
+        since = until - 3600 if start is None else start
+        if not since < until:
+            raise SelectorError(f"start {since:g} is not before end {until:g}")
+        apart = max((until - since) / 240, 1.0) if step is None else step
+        if (until - since) / apart > self.settings.points:
+            raise TooMuch(
+                f"{(until - since) / apart:.0f} points of a series; at most {self.settings.points}: a longer step, or "
+                "a shorter range"
+            )
+        return since, until, apart
 
     def shown(self, item: Series) -> dict[str, Any]:
         return {"metric": item.metric, "unit": self.catalogue[item.metric].unit, "labels": item.labels}
@@ -125,6 +146,10 @@ def create(settings: Settings) -> FastAPI:
     catalogue_routes(app, api)
     value_routes(app, api)
     change_routes(app, api)
+    board_routes(app, api)
+    if Path(settings.vendor).is_dir():
+        app.mount("/vendor", Page(directory=settings.vendor))
+    app.mount("/", Page(directory=Path(__file__).with_name("page"), html=True))
     return app
 
 
@@ -175,24 +200,13 @@ def value_routes(app: FastAPI, api: Api) -> None:
     async def history(
         metric: MetricNames,
         selector: LabelSelector = "",
-        start: Annotated[float | None, Query(description="Seconds since 1970; an hour before end by default.")] = None,
-        end: Annotated[float | None, Query(description="Seconds since 1970; now by default.")] = None,
-        step: Annotated[
-            float | None, Query(gt=0, description="Seconds between two points; a 240th of the range by default.")
-        ] = None,
+        start: Start = None,
+        end: End = None,
+        step: Step = None,
     ) -> Response:
         """Values over time."""
         wanted = api.wanted(metric, selector)
-        until = time.time() if end is None else end
-        since = until - 3600 if start is None else start
-        if not since < until:
-            raise SelectorError(f"start {since:g} is not before end {until:g}")
-        apart = max((until - since) / 240, 1.0) if step is None else step
-        if (until - since) / apart > api.settings.points:
-            raise TooMuch(
-                f"{(until - since) / apart:.0f} points of a series; at most {api.settings.points}: a longer step, or a "
-                "shorter range"
-            )
+        since, until, apart = api.span(start, end, step)
         series_list = await api.backend.history(*wanted, since, until, apart)
         series = [
             {**api.shown(item), "points": [(at, number(value)) for at, value in item.points]} for item in series_list
@@ -243,3 +257,36 @@ def change_routes(app: FastAPI, api: Api) -> None:
     async def view() -> Response:
         """What an orchestrator decides by: nodes, applications, and the alerts that fire."""
         return json(await compose(api.backend, api.catalogue, api.cluster))
+
+
+def board_routes(app: FastAPI, api: Api) -> None:
+    @app.get("/api/v1/boards", response_model=models.Boards, responses=PROBLEMS, tags=["page"])
+    async def boards() -> Response:
+        """What the page draws."""
+        return json({"boards": api.boards.listed()})
+
+    @app.get("/api/v1/boards/{board}", response_model=models.Board, responses=PROBLEMS, tags=["page"])
+    async def board(board: str) -> Response:
+        """Rows and panels of one."""
+        return json(api.boards.shown(board))
+
+    @app.get("/api/v1/boards/{board}/panels/{panel}", response_model=models.Drawn, responses=PROBLEMS, tags=["page"])
+    async def drawn(
+        request: Request, board: str, panel: int, start: Start = None, end: End = None, step: Step = None
+    ) -> Response:
+        """The series of one panel. Each further parameter is a variable of the board, such as node=edge-1."""
+        since, until, apart = api.span(start, end, step)
+        described = api.boards.panel(board, panel)
+        given = {name: request.query_params.getlist(name) for name in request.query_params}
+        series_lists = await api.backend.drawn(
+            tuple(query["expression"] for query in described["queries"]),
+            api.boards.chosen(board, given),
+            since,
+            until,
+            0 if described["present"] else apart,
+        )
+        queries = [
+            [{"labels": item.labels, "points": [(at, number(value)) for at, value in item.points]} for item in items]
+            for items in series_lists
+        ]
+        return json({"start": since, "end": until, "step": apart, "queries": queries})

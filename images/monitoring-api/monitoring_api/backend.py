@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from .catalogue import Exporter
@@ -38,6 +38,10 @@ class Target(NamedTuple):
     up: bool
 
 
+#: Of each variable of a board whether it may have several values, and those that are chosen; none are all.
+Chosen = Mapping[str, tuple[bool, tuple[str, ...]]]
+
+
 class Backend(Protocol):
     kind: str
 
@@ -48,6 +52,11 @@ class Backend(Protocol):
         self, names: tuple[str, ...], requirements: tuple[Requirement, ...], start: float, end: float, step: float
     ) -> list[Series]:
         """Each series with a point for each step at which it has a value."""
+
+    async def drawn(
+        self, expressions: tuple[str, ...], chosen: Chosen, start: float, end: float, step: float
+    ) -> list[list[Series]]:
+        """The series of each query of a board's panel; with a step of 0 each has its value at `end` alone."""
 
     async def alerts(self) -> list[dict[str, Any]]:
         """Those that are pending or firing: `name`, `state`, `severity`, `since`, `labels` and its texts."""

@@ -208,6 +208,9 @@ class Kubernetes:
     async def history(self, *_: Any) -> list[Series]:
         raise NotGiven("the back-end kubernetes has no history: nothing keeps it without Prometheus")
 
+    async def drawn(self, *_: Any) -> list[list[Series]]:
+        raise NotGiven("the back-end kubernetes has no boards: they are drawn from records that Prometheus keeps")
+
     async def alerts(self) -> list[dict[str, Any]]:
         raise NotGiven("the back-end kubernetes has no alerts: nothing evaluates them without Prometheus")
 

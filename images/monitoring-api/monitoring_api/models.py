@@ -148,3 +148,60 @@ class Reason(BaseModel):
     exporters: list[Fed]
     reads: list[Read]
     absent: str
+
+
+class Listed(BaseModel):
+    key: str = Field(examples=["cluster"])
+    title: str = Field(examples=["Cluster overview"])
+    about: str
+
+
+class Boards(BaseModel):
+    boards: list[Listed]
+
+
+class Variable(BaseModel):
+    name: str = Field(examples=["node"])
+    title: str
+    label: str = Field(description="The label of the record whose values can be chosen.")
+    record: str = Field(examples=["node:ready:max"])
+    multi: bool = Field(description="Whether several values can be chosen; none are all.")
+
+
+class PanelQuery(BaseModel):
+    legend: str = Field(description="Name of a series; {{label}} stands for the label's value.", examples=["{{node}}"])
+    unit: str
+
+
+class Panel(BaseModel):
+    kind: Literal["stat", "timeseries", "bargauge", "state-timeline", "table", "text"]
+    title: str
+    note: str
+    width: int = Field(description="Of 24 columns.")
+    present: bool = Field(description="Whether it shows one moment, not a range.")
+    absent: str = Field(description="Why a healthy cluster may have no data for it.")
+    steps: list[tuple[float | None, str]] = Field(description="From which value on which colour.")
+    options: dict[str, Any]
+    queries: list[PanelQuery]
+
+
+class Row(BaseModel):
+    title: str
+    panels: list[Panel] = Field(description="Panels have the numbers that they have in all rows together, from 0 on.")
+
+
+class Board(Listed):
+    variables: list[Variable]
+    rows: list[Row]
+
+
+class DrawnSeries(BaseModel):
+    labels: dict[str, str] = Field(examples=_LABELS)
+    points: list[tuple[float, Number]]
+
+
+class Drawn(BaseModel):
+    start: float
+    end: float
+    step: float
+    queries: list[list[DrawnSeries]]

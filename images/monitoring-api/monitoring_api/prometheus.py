@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
-from .backend import Series, Shared, Target, Unavailable
+from .backend import Chosen, Series, Shared, Target, Unavailable
 from .catalogue import Exporter
 from .selector import Requirement
 from .settings import Settings
@@ -15,6 +16,7 @@ from .web import Asker
 SHARED_SECONDS = 1.0
 #: The catalogue's selector of exporters that have no job of their own: those of applications.
 ANY_JOB = 'job=~".+"'
+_VARIABLE = re.compile(r"\$(\w+)")
 _SPECIAL = re.compile(r"[.+*?()|\[\]{}^$\\]")
 
 
@@ -32,6 +34,19 @@ def matcher(requirement: Requirement) -> str:
 
 def selector(names: tuple[str, ...], requirements: tuple[Requirement, ...]) -> str:
     return "{" + ",".join(map(matcher, (Requirement("__name__", names), *requirements))) + "}"
+
+
+def filled(expression: str, chosen: Chosen, step: float) -> str:
+    """A board's expression with its variables' values in it, which stand in quotes there."""
+    # A rate needs several scrapes, however close the steps are.
+    values = {"__interval": f"{max(step, 60):.0f}s", "__rate_interval": f"{max(4 * step, 120):.0f}s"}
+    for name, (several, given) in chosen.items():
+        if several:
+            pattern = "|".join(_SPECIAL.sub(r"\\\g<0>", value) for value in given) if given else ".*"
+            values[name] = text(pattern)[1:-1]
+        else:
+            values[name] = text(given[0] if given else "")[1:-1]
+    return _VARIABLE.sub(lambda match: values.get(match[1], match[0]), expression)
 
 
 def series(entry: dict[str, Any]) -> Series:
@@ -78,6 +93,18 @@ class Prometheus:
             step=f"{step:.3f}",
         )
         return [series(entry) for entry in data["result"]]
+
+    async def drawn(
+        self, expressions: tuple[str, ...], chosen: Chosen, start: float, end: float, step: float
+    ) -> list[list[Series]]:
+        async def ask(expression: str) -> list[Series]:
+            query = filled(expression, chosen, step)
+            if not step:
+                return [series(entry) for entry in (await self.data("query", query=query, time=f"{end:.3f}"))["result"]]
+            span = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
+            return [series(entry) for entry in (await self.data("query_range", query=query, **span))["result"]]
+
+        return await asyncio.gather(*(ask(expression) for expression in expressions))
 
     async def alerts(self) -> list[dict[str, Any]]:
         return [

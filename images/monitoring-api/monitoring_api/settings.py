@@ -16,6 +16,8 @@ class Settings:
 
     catalogue: str = "/etc/monitoring-api/catalogue.json"
     port: int = 8080
+    #: Folder with uPlot, which the page draws with.
+    vendor: str = "/usr/share/monitoring-api"
     #: prometheus or kubernetes.
     backend: str = "prometheus"
     #: Address of anything that has Prometheus' HTTP API.

@@ -1,0 +1,241 @@
+// The page: which part is shown, what has been chosen, and asking again.
+import { ask, Refusal, token } from "./api.js";
+import { element } from "./dom.js";
+import { drawn } from "./panels.js";
+import { TEXTS } from "./texts.js";
+
+const AGAIN_MS = 15000;
+const LOOK_MS = 4000;
+const main = document.getElementById("main");
+const trouble = document.getElementById("trouble");
+const nav = document.querySelector("nav");
+const state = { boards: [], metrics: [], view: 0, seconds: 3600, chosen: {} };
+
+const part = () => decodeURIComponent(location.hash.slice(2)) || "cluster";
+
+// Whoever goes on to another part gets no answer of the one before.
+async function asked(path, parameters, view) {
+  try {
+    const answer = await ask(path, parameters);
+    trouble.hidden = true;
+    return view === state.view ? answer : null;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.status === 401 || error.status === 403) signIn(error.status === 403 ? TEXTS.notAllowed : "");
+    else tell(error.reason ?? error.message);
+    return null;
+  }
+}
+
+function tell(reason) {
+  const text = TEXTS.trouble(reason || TEXTS.unreachable);
+  if (trouble.textContent !== text) trouble.textContent = text;
+  trouble.hidden = false;
+}
+
+function signIn(refused) {
+  if (document.getElementById("token")) return;
+  state.view += 1;
+  const field = element("input", { id: "token", type: "password", autocomplete: "off", required: true, "aria-describedby": "how" });
+  const form = element("form", { class: "sign-in", onsubmit: (event) => {
+    event.preventDefault();
+    token(field.value.trim());
+    form.remove();
+    start();
+  } },
+    element("h1", {}, TEXTS.signIn),
+    element("p", { role: "alert" }, refused),
+    element("label", { for: "token" }, TEXTS.token), field,
+    element("p", { id: "how" }, TEXTS.tokenHow),
+    element("button", {}, TEXTS.signIn));
+  main.replaceChildren(form);
+  field.focus();
+}
+
+function navigation() {
+  const parts = [...state.boards.map(({ key, title }) => [key, title]), ["alerts", TEXTS.alerts], ["metrics", TEXTS.reference]];
+  nav.replaceChildren(element("ul", {}, parts.map(([key, title]) =>
+    element("li", {}, element("a", { href: `#/${key}`, "aria-current": key === part() ? "page" : false }, title)))));
+}
+
+function choice(name, title, options, current, onchange) {
+  const select = element("select", { id: `choice-${name}`, onchange: () => onchange(select.value) },
+    options.map(([value, text]) => element("option", { value, selected: value === current }, text)));
+  return element("div", {}, element("label", { for: `choice-${name}` }, title), select);
+}
+
+// The values of a variable are those that the label of its record has.
+async function variables(board, view) {
+  const made = [];
+  for (const variable of board.variables) {
+    const answer = await asked("values", { metric: variable.record }, view);
+    if (!answer) return null;
+    const values = [...new Set(answer.values.map(({ labels }) => labels[variable.label]))].filter(Boolean)
+      .sort((one, two) => one.localeCompare(two, "en", { numeric: true }));
+    const options = values.map((value) => [value, value]);
+    if (variable.multi) options.unshift(["", TEXTS.any]);
+    if (!options.some(([value]) => value === (state.chosen[variable.name] ?? ""))) state.chosen[variable.name] = options[0]?.[0] ?? "";
+    if (values.length > 1) {
+      made.push(choice(variable.name, variable.title, options, state.chosen[variable.name], (value) => {
+        state.chosen[variable.name] = value;
+        show();
+      }));
+    }
+  }
+  return made;
+}
+
+async function showBoard(key, view) {
+  const board = await asked(`boards/${key}`, {}, view);
+  const choices = board && (await variables(board, view));
+  if (!choices) return;
+  choices.push(choice("range", TEXTS.range, Object.entries(TEXTS.ranges), String(state.seconds), (value) => {
+    state.seconds = Number(value);
+    show();
+  }));
+  const panels = [];
+  const rows = board.rows.map((row) => element("section", {}, element("h2", {}, row.title),
+    element("div", { class: "panels" }, row.panels.map((panel) => {
+      const body = element("div", { class: "body" });
+      const made = element("article", { class: `panel ${panel.kind}`, title: panel.note }, element("h3", {}, panel.title), body);
+      made.style.setProperty("--width", panel.width);
+      panels.push({ panel, body });
+      return made;
+    }))));
+  main.replaceChildren(element("h1", {}, board.title), element("p", { class: "about" }, board.about),
+    element("div", { class: "choices" }, choices), ...rows);
+  await again(key, board, panels, view);
+}
+
+async function again(key, board, panels, view) {
+  while (view === state.view) {
+    const end = Date.now() / 1000;
+    const chosen = Object.fromEntries(board.variables.map(({ name }) => [name, state.chosen[name]]).filter(([, value]) => value));
+    const parameters = { ...chosen, start: (end - state.seconds).toFixed(3), end: end.toFixed(3), step: Math.max(15, state.seconds / 240) };
+    const style = getComputedStyle(document.documentElement);
+    await Promise.all(panels.map(async ({ panel, body }, number) => {
+      const answer = panel.kind === "text" ? { queries: [] } : await asked(`boards/${key}/panels/${number}`, parameters, view);
+      if (answer) body.replaceChildren(drawn(panel, answer, style));
+    }));
+    await pause(AGAIN_MS);
+  }
+}
+
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+async function showAlerts(view) {
+  const list = element("div", { class: "alerts" });
+  main.replaceChildren(element("h1", {}, TEXTS.alerts), list);
+  while (view === state.view) {
+    const answer = await asked("alerts", {}, view);
+    if (answer) {
+      list.replaceChildren(...(answer.alerts.length ? answer.alerts.map(alert) : [element("p", {}, TEXTS.noAlerts)]));
+    }
+    await pause(AGAIN_MS);
+  }
+}
+
+function alert({ name, state: now, severity, since, labels, summary, description, runbook }) {
+  const about = Object.entries(labels).map(([label, value]) => `${label}=${value}`).join(" ");
+  return element("article", { class: `panel alert ${severity}` },
+    element("h2", {}, name),
+    element("p", { class: "quiet" }, `${[severity, now].filter(Boolean).join(", ")}, ${TEXTS.since} ${new Date(since).toLocaleString("en", { hour12: false })}`),
+    element("p", { class: "quiet" }, about),
+    element("p", {}, summary), element("p", {}, description),
+    runbook ? element("details", {}, element("summary", {}, TEXTS.runbook), element("p", {}, runbook)) : null);
+}
+
+async function showMetrics(view) {
+  const answer = await asked("metrics", {}, view);
+  if (!answer) return;
+  const count = element("p", { role: "status" });
+  const list = element("div", { class: "metrics" });
+  const field = element("input", { id: "search", type: "search", oninput: () => filter() });
+  const made = answer.metrics.map((metric) => [`${metric.name} ${metric.meaning}`.toLowerCase(), metricEntry(metric)]);
+  function filter() {
+    const words = field.value.toLowerCase().split(/\s+/);
+    let shown = 0;
+    for (const [text, entry] of made) {
+      entry.hidden = !words.every((word) => text.includes(word));
+      shown += !entry.hidden;
+    }
+    count.textContent = TEXTS.found(shown, made.length);
+  }
+  list.append(...made.map(([, entry]) => entry));
+  main.replaceChildren(element("h1", {}, TEXTS.reference), element("label", { for: "search" }, TEXTS.search), field, count, list);
+  filter();
+}
+
+function metricEntry(metric) {
+  const limits = [["warning", metric.warning], ["critical", metric.critical]].filter(([, value]) => value !== null)
+    .map(([name, value]) => `${TEXTS[name]} ${value}`);
+  const reason = element("p", { class: "quiet", role: "status" });
+  const why = element("button", { type: "button", "aria-label": `${TEXTS.why} ${metric.name}`, onclick: async () => {
+    const answer = await asked(`metrics/${encodeURIComponent(metric.name)}/reason`, {}, state.view);
+    if (answer) reason.textContent = answer.reason;
+  } }, TEXTS.why);
+  return element("article", { class: "panel metric" },
+    element("h2", {}, metric.name),
+    element("p", {}, metric.meaning),
+    element("p", { class: "quiet" }, [metric.level, metric.category, metric.unit, ...limits].join(" · ")),
+    element("p", { class: "quiet" }, `${TEXTS.labels}: ${metric.labels.join(", ")}${metric.more_labels ? ", …" : ""}`),
+    element("p", { class: "quiet" }, metric.exporters.length ? `${TEXTS.exporters}: ${metric.exporters.join(", ")}` : ""),
+    metric.absent ? element("p", { class: "quiet" }, metric.absent) : null,
+    why, reason);
+}
+
+async function show() {
+  state.view += 1;
+  const [view, shown] = [state.view, part()];
+  navigation();
+  const title = { alerts: TEXTS.alerts, metrics: TEXTS.reference }[shown] ?? state.boards.find(({ key }) => key === shown)?.title;
+  document.title = title ?? shown;
+  if (shown === "alerts") await showAlerts(view);
+  else if (shown === "metrics") await showMetrics(view);
+  else await showBoard(shown, view);
+}
+
+// A back-end that is away shows soon, and so does that it is back, whatever part is shown.
+async function watch() {
+  for (;;) {
+    await pause(LOOK_MS);
+    if (!document.hidden && !document.getElementById("token")) await asked("alerts", {}, state.view);
+  }
+}
+
+function theme() {
+  const key = "monitoring-theme";
+  const wanted = () => localStorage.getItem(key) ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const button = element("button", { type: "button", onclick: () => {
+    localStorage.setItem(key, wanted() === "dark" ? "light" : "dark");
+    set();
+    show();
+  } });
+  function set() {
+    document.documentElement.dataset.theme = wanted();
+    button.textContent = wanted() === "dark" ? TEXTS.light : TEXTS.dark;
+  }
+  set();
+  document.querySelector(".tools").append(button);
+}
+
+async function start() {
+  const answer = await asked("boards", {}, state.view);
+  if (!answer) {
+    if (!document.getElementById("token")) setTimeout(start, LOOK_MS);
+    return;
+  }
+  state.boards = answer.boards;
+  show();
+}
+
+const skip = document.querySelector(".skip");
+skip.textContent = TEXTS.skip;
+skip.addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+theme();
+addEventListener("hashchange", () => show());
+start();
+watch();

@@ -1,0 +1,151 @@
+// The kinds of panel. Each takes what is described and what was answered, and returns an element.
+import { element } from "./dom.js";
+import { colour, legend, shown } from "./format.js";
+import { TEXTS } from "./texts.js";
+
+const last = (series) => series.points.at(-1)?.[1] ?? null;
+
+function flat(panel, answer) {
+  return answer.queries.flatMap((list, number) =>
+    list.map((series) => ({ ...series, query: panel.queries[number], name: legend(panel.queries[number].legend, series.labels) })),
+  );
+}
+
+function stat(panel, answer) {
+  const series = flat(panel, answer)[0];
+  const value = last(series);
+  const text = value === 0 && panel.options.zero ? panel.options.zero : shown(value, series.query.unit);
+  return element("p", { class: `figure ${colour(panel.steps, value)}` }, text);
+}
+
+function bargauge(panel, answer) {
+  const all = flat(panel, answer);
+  const most = Math.max(...all.map(last), 0) || 1;
+  const rows = all.map((series) => {
+    const bar = element("span", { class: `bar ${colour(panel.steps, last(series))}` });
+    bar.style.setProperty("--share", Math.max(last(series), 0) / most);
+    return element("tr", {}, element("th", { scope: "row" }, series.name), element("td", {}, bar),
+      element("td", { class: "number" }, shown(last(series), series.query.unit)));
+  });
+  return element("table", { class: "bars" }, element("tbody", {}, rows));
+}
+
+function table(panel, answer) {
+  const by = panel.options.by;
+  const alone = panel.queries.length === 1;
+  const rows = new Map();
+  const more = new Set();
+  answer.queries.forEach((list, number) => {
+    for (const { labels, points } of list) {
+      const key = JSON.stringify(alone ? labels : by.map((label) => labels[label]));
+      if (!rows.has(key)) rows.set(key, { labels: {}, values: [] });
+      Object.assign(rows.get(key).labels, labels);
+      rows.get(key).values[number] = points.at(-1)?.[1];
+      if (alone) Object.keys(labels).forEach((label) => more.add(label));
+    }
+  });
+  const labels = [...by, ...[...more].filter((label) => label !== "cluster" && !by.includes(label))];
+  const heads = panel.queries.map((query, number) => ({ ...query, number })).filter((query) => query.legend);
+  const sorted = [...rows.values()].sort((one, two) =>
+    labels.map((label) => one.labels[label]).join().localeCompare(labels.map((label) => two.labels[label]).join(), "en", { numeric: true }));
+  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": panel.title },
+    element("table", {},
+      element("thead", {}, element("tr", {},
+        labels.map((label) => element("th", { scope: "col" }, label)),
+        heads.map((query) => element("th", { scope: "col", class: "number" }, query.legend)))),
+      element("tbody", {}, sorted.map((row) => element("tr", {},
+        labels.map((label, place) => element(place ? "td" : "th", place ? {} : { scope: "row" }, row.labels[label] ?? "")),
+        heads.map((query) => element("td", { class: "number" }, shown(row.values[query.number], query.unit))))))));
+}
+
+function states(panel, answer) {
+  const rows = flat(panel, answer).map((series) => {
+    const runs = [];
+    for (const [at, value] of series.points) {
+      if (runs.at(-1)?.value === value) runs.at(-1).until = at;
+      else runs.push({ value, since: at, until: at });
+    }
+    const line = element("td", { class: "states" }, runs.map((run) => {
+      const [text, shade] = panel.options.text[String(run.value)] ?? [String(run.value), colour(panel.steps, run.value)];
+      const part = element("span", { class: `state ${shade}`, title: `${text}: ${clock(run.since)} – ${clock(run.until)}` });
+      part.style.setProperty("--length", run.until - run.since + answer.step);
+      return part;
+    }));
+    const [text] = panel.options.text[String(last(series))] ?? [String(last(series))];
+    return element("tr", {}, element("th", { scope: "row" }, series.name), line, element("td", {}, text));
+  });
+  return element("table", { class: "timeline" }, element("tbody", {}, rows));
+}
+
+const clock = (seconds) => new Date(seconds * 1000).toLocaleString("en", { dateStyle: "short", timeStyle: "short", hour12: false });
+
+// Series have their points at the same times where they have any.
+function columns(all, answer) {
+  const times = [...new Set(all.flatMap((series) => series.points.map(([at]) => at)))].sort((one, two) => one - two);
+  const place = new Map(times.map((at, index) => [at, index]));
+  const values = all.map((series) => {
+    const column = new Array(times.length).fill(null);
+    for (const [at, value] of series.points) if (typeof value === "number") column[place.get(at)] = value;
+    return column;
+  });
+  return [times, ...values];
+}
+
+function stacked(data) {
+  const sum = data[0].map(() => 0);
+  return [data[0], ...data.slice(1).map((column) => column.map((value, at) => (sum[at] += value ?? 0)))];
+}
+
+function timeseries(panel, answer, style) {
+  const all = flat(panel, answer);
+  const unit = all[0].query.unit;
+  const plain = columns(all, answer);
+  const data = panel.options.stack ? stacked(plain) : plain;
+  const holder = element("div", { class: "graph", role: "img", "aria-label": `${panel.title}: ${all.map((series) => `${series.name} ${shown(last(series), unit)}`).join(", ")}` });
+  const list = element("ul", { class: "legend" }, all.map((series, number) => {
+    const key = element("span", { class: "key", "aria-hidden": "true" });
+    key.style.setProperty("--colour", `var(--series-${number % 8})`);
+    return element("li", {}, key, `${series.name} `, element("b", {}, shown(last(series), series.query.unit)));
+  }));
+  const read = (name) => style.getPropertyValue(name).trim();
+  const axis = { stroke: read("--quiet"), grid: { stroke: read("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
+  let width = 0;
+  const draw = () => {
+    if (holder.clientWidth === width) return;
+    width = holder.clientWidth;
+    holder.replaceChildren();
+    new window.uPlot({
+      width,
+      height: 180,
+      legend: { show: false },
+      cursor: { y: false, points: { size: 5 } },
+      scales: { x: { range: [answer.start, answer.end] }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
+      axes: [{ ...axis, space: 70, values: (_, times) => times.map((at) => tick(at, answer)) }, { ...axis, size: 70, values: (_, values) => values.map((value) => shown(value, unit)) }],
+      series: [{}, ...all.map((series, number) => ({
+        label: series.name,
+        stroke: read(`--series-${number % 8}`),
+        width: 1.5,
+        fill: panel.options.stack ? `${read(`--series-${number % 8}`)}33` : undefined,
+        points: { show: false },
+      }))],
+    }, data, holder);
+  };
+  // It is as wide as its place, which it has once it is shown.
+  new ResizeObserver(draw).observe(holder);
+  return element("div", {}, holder, list);
+}
+
+function tick(seconds, answer) {
+  const at = new Date(seconds * 1000);
+  return answer.end - answer.start > 2 * 86400
+    ? at.toLocaleDateString("en", { month: "short", day: "numeric" })
+    : at.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
+}
+
+const KINDS = { stat, timeseries, bargauge, table, "state-timeline": states };
+
+export function drawn(panel, answer, style) {
+  if (panel.kind === "text") return element("p", {}, panel.options.content);
+  if (!answer.queries.flat().length) return element("p", { class: "empty" }, panel.absent || TEXTS.empty);
+  return KINDS[panel.kind](panel, answer, style);
+}
