@@ -1,4 +1,4 @@
-"""What the tests share: the programs that they call, ports for them, and a way to wait."""
+"""What the tests share: the programs that they call, ports for them, a browser, and a way to wait."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[1]
 Found = TypeVar("Found")
@@ -25,6 +29,21 @@ def program(name: str) -> str:
             f"No {name}: expected .local/bin/{name} (make up builds it), one on PATH, or its path in {name.upper()}"
         )
     return path
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's browser. Playwright is imported by whom it is needed by."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium")
+    if not path:
+        pytest.fail("No chromium on PATH: install it (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        # Root, as which the tests may run, gets no sandbox.
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def free_port() -> int:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,7 +96,13 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         encoding="utf-8",
     )
     (folder / "prometheus.yml").write_text("rule_files: [alerts.yml]\n", encoding="utf-8")
-    port = free_port()
+    with prometheus_at(folder, free_port()) as url:
+        yield url
+
+
+@contextmanager
+def prometheus_at(folder: Path, port: int) -> Iterator[str]:
+    """One with the folder's prometheus.yml and data; its address."""
     process = subprocess.Popen(
         [
             program("prometheus"),

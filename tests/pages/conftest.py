@@ -1,8 +1,7 @@
-"""A browser, and Prometheus with its pages, as its image runs it."""
+"""Prometheus with its pages, as its image runs it."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -11,23 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from playwright.sync_api import Browser, sync_playwright
 from tools import eventually, free_port, program
 
 from ansible_collections.continuum.edge.plugins.module_utils.catalogue import Catalogue, Selection, rules_file
 from ansible_collections.continuum.edge.plugins.module_utils.prometheus_pages import FOLDER
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if not path:
-        pytest.fail("No chromium on PATH: install it (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        # Root, as which the tests may run, gets no sandbox.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

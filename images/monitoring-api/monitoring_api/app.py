@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import pydantic_core
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from . import models
@@ -128,6 +129,8 @@ def create(settings: Settings) -> FastAPI:
     )
     app.state.api = api
     app.add_middleware(Access, settings=settings, cluster=api.cluster)
+    # A browser's link may be narrow. Who does not ask for it gets no compressed answer, and a stream is none.
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
 
     async def problem(_: Request, error: Exception) -> Response:
         content: dict[str, Any] = {"reason": str(error)}

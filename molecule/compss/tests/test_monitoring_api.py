@@ -1,4 +1,4 @@
-"""The Monitoring API as the role installs it: at its node port, for whom the cluster's tokens let in."""
+"""The Monitoring API and its page as the role installs them: at its node port, for whom the cluster's tokens let in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 import yaml
+from playwright.sync_api import Browser, Page, expect
+from tools import chromium
 
+expect.set_options(timeout=60_000)
 CLUSTER = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"]) / ".local" / "molecule"
 PROMETHEUS, API = "http://10.79.0.11:31000", "http://10.79.0.11:31002"
 NAMESPACE = "orchestrators"
@@ -80,3 +83,59 @@ def test_its_view_has_the_nodes_and_the_applications_that_ran(token: str) -> Non
     }
     assert all(node["healthy"] for node in view["nodes"])
     assert {app["name"]: app["state"] for app in view["applications"]} == {"matmul": "succeeded", "clocks": "succeeded"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["wide", "phone"])
+def page(browser: Browser, token: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page whose user has given a token. It fails with its first error, and with what it asks of anybody else."""
+    width, scheme = request.param
+    opened = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    # The first question is asked without a token.
+    opened.on(
+        "response", lambda answer: faults.append(answer.url) if answer.status > 399 and answer.status != 401 else None
+    )
+    opened.on("request", lambda asked: None if asked.url.startswith(API) else faults.append(asked.url))
+    opened.goto(API)
+    opened.get_by_label("Token of the cluster").fill(token)
+    opened.keyboard.press("Enter")
+    yield opened
+    # Nothing is wider than the screen.
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    opened.close()
+    assert faults == []
+
+
+def test_the_overview_shows_the_cluster(page: Page) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cluster overview")
+    nodes = page.get_by_role("article").filter(has=page.get_by_role("heading", name="Nodes", exact=True))
+    expect(nodes).to_contain_text("3")
+    expect(page.get_by_role("img", name="CPU: in use").locator("canvas")).to_be_visible()
+
+
+def test_by_keyboard_alone_to_one_node(page: Page) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cluster overview")
+    page.get_by_role("link", name="Nodes", exact=True).focus()
+    page.keyboard.press("Enter")
+    table = page.get_by_role("region", name="Nodes")
+    expect(table.get_by_role("row")).to_have_count(4)
+    page.get_by_label("Node", exact=True).focus()
+    page.keyboard.press("ArrowDown")
+    expect(table.get_by_role("row")).to_have_count(2)
+
+
+def test_alerts_and_the_reference(page: Page) -> None:
+    page.get_by_role("link", name="Alerts").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Alerts")
+    page.get_by_role("link", name="Metrics").click()
+    page.get_by_label("Find a metric").fill(ALLOCATABLE)
+    metric = page.get_by_role("article").filter(visible=True)
+    metric.get_by_role("button").click()
+    expect(metric.get_by_role("status")).to_have_text("it is not empty")

@@ -14,15 +14,15 @@ const state = { boards: [], metrics: [], view: 0, seconds: 3600, chosen: {} };
 const part = () => decodeURIComponent(location.hash.slice(2)) || "cluster";
 
 // Whoever goes on to another part gets no answer of the one before.
-async function asked(path, parameters, view) {
+async function asked(path, parameters, view, refused = () => {}) {
   try {
     const answer = await ask(path, parameters);
-    trouble.hidden = true;
     return view === state.view ? answer : null;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.status === 401 || error.status === 403) signIn(error.status === 403 ? TEXTS.notAllowed : "");
-    else tell(error.reason ?? error.message);
+    else if (error.status === 0 || error.status === 503) tell(error.message);
+    else if (view === state.view) refused(error.message);
     return null;
   }
 }
@@ -56,6 +56,7 @@ function navigation() {
   const parts = [...state.boards.map(({ key, title }) => [key, title]), ["alerts", TEXTS.alerts], ["metrics", TEXTS.reference]];
   nav.replaceChildren(element("ul", {}, parts.map(([key, title]) =>
     element("li", {}, element("a", { href: `#/${key}`, "aria-current": key === part() ? "page" : false }, title)))));
+  nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function choice(name, title, options, current, onchange) {
@@ -86,7 +87,8 @@ async function variables(board, view) {
 }
 
 async function showBoard(key, view) {
-  const board = await asked(`boards/${key}`, {}, view);
+  const refused = (reason) => main.replaceChildren(element("p", {}, reason));
+  const board = await asked(`boards/${key}`, {}, view, refused);
   const choices = board && (await variables(board, view));
   if (!choices) return;
   choices.push(choice("range", TEXTS.range, Object.entries(TEXTS.ranges), String(state.seconds), (value) => {
@@ -97,7 +99,8 @@ async function showBoard(key, view) {
   const rows = board.rows.map((row) => element("section", {}, element("h2", {}, row.title),
     element("div", { class: "panels" }, row.panels.map((panel) => {
       const body = element("div", { class: "body" });
-      const made = element("article", { class: `panel ${panel.kind}`, title: panel.note }, element("h3", {}, panel.title), body);
+      const note = element("details", { class: "note" }, element("summary", { "aria-label": TEXTS.about(panel.title) }, "?"), element("p", {}, panel.note));
+      const made = element("article", { class: `panel ${panel.kind}` }, element("h3", {}, panel.title), panel.note ? note : null, body);
       made.style.setProperty("--width", panel.width);
       panels.push({ panel, body });
       return made;
@@ -114,7 +117,8 @@ async function again(key, board, panels, view) {
     const parameters = { ...chosen, start: (end - state.seconds).toFixed(3), end: end.toFixed(3), step: Math.max(15, state.seconds / 240) };
     const style = getComputedStyle(document.documentElement);
     await Promise.all(panels.map(async ({ panel, body }, number) => {
-      const answer = panel.kind === "text" ? { queries: [] } : await asked(`boards/${key}/panels/${number}`, parameters, view);
+      const refused = (reason) => body.replaceChildren(element("p", { class: "empty" }, reason));
+      const answer = panel.kind === "text" ? { queries: [] } : await asked(`boards/${key}/panels/${number}`, parameters, view, refused);
       if (answer) body.replaceChildren(drawn(panel, answer, style));
     }));
     await pause(AGAIN_MS);
@@ -127,7 +131,7 @@ async function showAlerts(view) {
   const list = element("div", { class: "alerts" });
   main.replaceChildren(element("h1", {}, TEXTS.alerts), list);
   while (view === state.view) {
-    const answer = await asked("alerts", {}, view);
+    const answer = await asked("alerts", {}, view, (reason) => list.replaceChildren(element("p", {}, reason)));
     if (answer) {
       list.replaceChildren(...(answer.alerts.length ? answer.alerts.map(alert) : [element("p", {}, TEXTS.noAlerts)]));
     }
@@ -139,7 +143,7 @@ function alert({ name, state: now, severity, since, labels, summary, description
   const about = Object.entries(labels).map(([label, value]) => `${label}=${value}`).join(" ");
   return element("article", { class: `panel alert ${severity}` },
     element("h2", {}, name),
-    element("p", { class: "quiet" }, `${[severity, now].filter(Boolean).join(", ")}, ${TEXTS.since} ${new Date(since).toLocaleString("en", { hour12: false })}`),
+    element("p", { class: "quiet" }, `${[severity, now].filter(Boolean).join(", ")}, ${TEXTS.since} ${new Date(since).toLocaleString("en", { dateStyle: "medium", timeStyle: "short", hour12: false })}`),
     element("p", { class: "quiet" }, about),
     element("p", {}, summary), element("p", {}, description),
     runbook ? element("details", {}, element("summary", {}, TEXTS.runbook), element("p", {}, runbook)) : null);
@@ -171,7 +175,7 @@ function metricEntry(metric) {
     .map(([name, value]) => `${TEXTS[name]} ${value}`);
   const reason = element("p", { class: "quiet", role: "status" });
   const why = element("button", { type: "button", "aria-label": `${TEXTS.why} ${metric.name}`, onclick: async () => {
-    const answer = await asked(`metrics/${encodeURIComponent(metric.name)}/reason`, {}, state.view);
+    const answer = await asked(`metrics/${encodeURIComponent(metric.name)}/reason`, {}, state.view, (refused) => { reason.textContent = refused; });
     if (answer) reason.textContent = answer.reason;
   } }, TEXTS.why);
   return element("article", { class: "panel metric" },
@@ -199,7 +203,14 @@ async function show() {
 async function watch() {
   for (;;) {
     await pause(LOOK_MS);
-    if (!document.hidden && !document.getElementById("token")) await asked("alerts", {}, state.view);
+    if (document.hidden || document.getElementById("token")) continue;
+    const { view } = state;
+    let given = true; // what the back-end never has is an answer, too
+    const answer = await asked("alerts", {}, view, () => { given = false; });
+    if ((answer || !given) && !trouble.hidden) {
+      trouble.hidden = true;
+      show();
+    }
   }
 }
 
@@ -225,6 +236,7 @@ async function start() {
     if (!document.getElementById("token")) setTimeout(start, LOOK_MS);
     return;
   }
+  trouble.hidden = true;
   state.boards = answer.boards;
   show();
 }

@@ -3,7 +3,11 @@ import { element } from "./dom.js";
 import { colour, legend, shown } from "./format.js";
 import { TEXTS } from "./texts.js";
 
-const last = (series) => series.points.at(-1)?.[1] ?? null;
+// The value of now; null for a series that has ended.
+function last(series, answer) {
+  const [at, value] = series.points.at(-1) ?? [0, null];
+  return at < answer.end - 2 * answer.step ? null : value;
+}
 
 function flat(panel, answer) {
   return answer.queries.flatMap((list, number) =>
@@ -13,19 +17,19 @@ function flat(panel, answer) {
 
 function stat(panel, answer) {
   const series = flat(panel, answer)[0];
-  const value = last(series);
+  const value = last(series, answer);
   const text = value === 0 && panel.options.zero ? panel.options.zero : shown(value, series.query.unit);
   return element("p", { class: `figure ${colour(panel.steps, value)}` }, text);
 }
 
 function bargauge(panel, answer) {
-  const all = flat(panel, answer);
-  const most = Math.max(...all.map(last), 0) || 1;
+  const all = flat(panel, answer).map((series) => ({ ...series, value: last(series, answer) }));
+  const most = Math.max(...all.map(({ value }) => value), 0) || 1;
   const rows = all.map((series) => {
-    const bar = element("span", { class: `bar ${colour(panel.steps, last(series))}` });
-    bar.style.setProperty("--share", Math.max(last(series), 0) / most);
+    const bar = element("span", { class: `bar ${colour(panel.steps, series.value)}` });
+    bar.style.setProperty("--share", Math.max(series.value, 0) / most);
     return element("tr", {}, element("th", { scope: "row" }, series.name), element("td", {}, bar),
-      element("td", { class: "number" }, shown(last(series), series.query.unit)));
+      element("td", { class: "number" }, shown(series.value, series.query.unit)));
   });
   return element("table", { class: "bars" }, element("tbody", {}, rows));
 }
@@ -65,19 +69,24 @@ function states(panel, answer) {
       if (runs.at(-1)?.value === value) runs.at(-1).until = at;
       else runs.push({ value, since: at, until: at });
     }
-    const line = element("td", { class: "states" }, runs.map((run) => {
+    const line = element("div", { class: "states" }, runs.map((run) => {
       const [text, shade] = panel.options.text[String(run.value)] ?? [String(run.value), colour(panel.steps, run.value)];
       const part = element("span", { class: `state ${shade}`, title: `${text}: ${clock(run.since)} – ${clock(run.until)}` });
       part.style.setProperty("--length", run.until - run.since + answer.step);
       return part;
     }));
-    const [text] = panel.options.text[String(last(series))] ?? [String(last(series))];
-    return element("tr", {}, element("th", { scope: "row" }, series.name), line, element("td", {}, text));
+    const now = last(series, answer);
+    const [text] = panel.options.text[String(now)] ?? [now === null ? "" : String(now)];
+    return element("tr", {}, element("th", { scope: "row" }, series.name), element("td", {}, line), element("td", {}, text));
   });
   return element("table", { class: "timeline" }, element("tbody", {}, rows));
 }
 
-const clock = (seconds) => new Date(seconds * 1000).toLocaleString("en", { dateStyle: "short", timeStyle: "short", hour12: false });
+// Ticks of bytes are round in their own unit.
+const BINARY_UNITS = new Set(["bytes", "binBps"]);
+const POWERS = Array.from({ length: 50 }, (_, power) => 2 ** power);
+
+const clock = (seconds) => new Date(seconds * 1000).toLocaleString("en", { dateStyle: "medium", timeStyle: "short", hour12: false });
 
 // Series have their points at the same times where they have any.
 function columns(all, answer) {
@@ -101,11 +110,11 @@ function timeseries(panel, answer, style) {
   const unit = all[0].query.unit;
   const plain = columns(all, answer);
   const data = panel.options.stack ? stacked(plain) : plain;
-  const holder = element("div", { class: "graph", role: "img", "aria-label": `${panel.title}: ${all.map((series) => `${series.name} ${shown(last(series), unit)}`).join(", ")}` });
+  const holder = element("div", { class: "graph", role: "img", "aria-label": `${panel.title}: ${all.map((series) => `${series.name} ${shown(last(series, answer), unit)}`).join(", ")}` });
   const list = element("ul", { class: "legend" }, all.map((series, number) => {
     const key = element("span", { class: "key", "aria-hidden": "true" });
     key.style.setProperty("--colour", `var(--series-${number % 8})`);
-    return element("li", {}, key, `${series.name} `, element("b", {}, shown(last(series), series.query.unit)));
+    return element("li", {}, key, `${series.name} `, element("b", {}, shown(last(series, answer), series.query.unit)));
   }));
   const read = (name) => style.getPropertyValue(name).trim();
   const axis = { stroke: read("--quiet"), grid: { stroke: read("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
@@ -120,7 +129,7 @@ function timeseries(panel, answer, style) {
       legend: { show: false },
       cursor: { y: false, points: { size: 5 } },
       scales: { x: { range: [answer.start, answer.end] }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
-      axes: [{ ...axis, space: 70, values: (_, times) => times.map((at) => tick(at, answer)) }, { ...axis, size: 70, values: (_, values) => values.map((value) => shown(value, unit)) }],
+      axes: [{ ...axis, size: 28, space: 70, values: (_, times) => times.map((at) => tick(at, answer)) }, { ...axis, size: 70, ...(BINARY_UNITS.has(unit) ? { incrs: POWERS } : {}), values: (_, values) => values.map((value) => shown(value, unit)) }],
       series: [{}, ...all.map((series, number) => ({
         label: series.name,
         stroke: read(`--series-${number % 8}`),
@@ -132,7 +141,8 @@ function timeseries(panel, answer, style) {
   };
   // It is as wide as its place, which it has once it is shown.
   new ResizeObserver(draw).observe(holder);
-  return element("div", {}, holder, list);
+  const many = { class: "scroll many", tabindex: "0", role: "region", "aria-label": TEXTS.series(panel.title) };
+  return element("div", {}, holder, element("div", all.length > 12 ? many : {}, list));
 }
 
 function tick(seconds, answer) {

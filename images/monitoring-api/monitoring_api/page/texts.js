@@ -1,5 +1,6 @@
 // Every text of the page that comes from no board and no catalogue.
 export const TEXTS = {
+  about: (title) => `About ${title}`,
   alerts: "Alerts",
   any: "all",
   critical: "critical from",
@@ -16,6 +17,7 @@ export const TEXTS = {
   runbook: "What to do",
   search: "Find a metric",
   found: (count, all) => `${count} of ${all} metrics`,
+  series: (title) => `Series of ${title}`,
   signIn: "Sign in",
   since: "since",
   skip: "Skip to the content",

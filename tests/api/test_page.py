@@ -1,0 +1,64 @@
+"""The page of the Monitoring API in a real browser; what it draws, the scenario compss looks at on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tools import free_port
+
+from .conftest import Api, prometheus_at
+
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails with its first error."""
+    opened = browser.new_page(viewport={"width": 390, "height": 844})
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    yield opened
+    opened.close()
+    assert faults == []
+
+
+def test_a_back_end_that_is_away_shows_and_so_does_that_it_is_back(
+    serve: Callable[..., Api], page: Page, tmp_path: Path
+) -> None:
+    port = free_port()
+    page.goto(f"{serve(PROMETHEUS_URL=f'http://127.0.0.1:{port}').client.base_url}/#/alerts")
+    expect(page.get_by_role("alert")).to_contain_text("Prometheus cannot be reached")
+    (tmp_path / "prometheus.yml").write_text("{}")
+    with prometheus_at(tmp_path, port):
+        expect(page.get_by_text("No alert is pending or firing.")).to_be_visible()
+        expect(page.locator("#trouble")).to_be_hidden()
+    expect(page.get_by_role("alert")).to_contain_text("Prometheus cannot be reached")
+
+
+def test_who_has_no_token_is_asked_for_one(serve: Callable[..., Api], prometheus: str, page: Page) -> None:
+    page.goto(str(serve(PROMETHEUS_URL=prometheus, AUTHENTICATION="true").client.base_url))
+    expect(page.get_by_label("Token of the cluster")).to_be_focused()
+    page.keyboard.type("a token")
+    with page.expect_request(lambda asked: asked.headers.get("authorization") == "Bearer a token"):
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("there is no API server to ask")
+
+
+def test_the_reference_finds_a_metric_and_says_why_it_is_empty(
+    serve: Callable[..., Api], prometheus: str, page: Page
+) -> None:
+    page.goto(f"{serve(PROMETHEUS_URL=prometheus).client.base_url}/#/metrics")
+    page.get_by_label("Find a metric").fill("gpu ratio")
+    metric = page.get_by_role("article").filter(has_text="gpu:usage:ratio")
+    expect(page.get_by_text("node:load1:max")).to_be_hidden()
+    metric.get_by_role("button").click()
+    expect(metric.get_by_role("status")).to_contain_text("GPU")
+
+
+def test_texts_of_a_back_end_are_no_markup(serve: Callable[..., Api], prometheus: str, page: Page) -> None:
+    page.goto(f"{serve(PROMETHEUS_URL=prometheus).client.base_url}/#/%3Cimg%20src%3Dx%3E")
+    expect(page.get_by_text("there is no board '<img src=x>'")).to_be_visible()
+    assert page.locator("main img").count() == 0
