@@ -24,7 +24,7 @@ TOUCHES = (
     ("charts/grafana-dashboards/*", "tests/charts tests/dashboards tests/gitops", "monitoring"),
     ("charts/metrics-server/*", "tests/charts tests/gitops", "monitoring airgap"),
     ("charts/monitoring-api/*", "tests/charts tests/api tests/gitops", "compss"),
-    ("dashboards/*", "tests/dashboards", "monitoring"),
+    ("dashboards/*", "tests/dashboards tests/api", "monitoring"),
     ("docs/benchmarks.*", "tests/bench", ""),
     ("docs/*.md", "tests/unit tests/dashboards", ""),
     ("images/alertmanager/*", "tests/alerts", EVERYTHING),

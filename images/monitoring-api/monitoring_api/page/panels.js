@@ -141,7 +141,7 @@ function timeseries(panel, answer, style) {
   };
   // It is as wide as its place, which it has once it is shown.
   new ResizeObserver(draw).observe(holder);
-  const many = { class: "scroll many", tabindex: "0", role: "region", "aria-label": TEXTS.series(panel.title) };
+  const many = { class: "scroll many", tabindex: "0", role: "group", "aria-label": TEXTS.series(panel.title) };
   return element("div", {}, holder, element("div", all.length > 12 ? many : {}, list));
 }
 
