@@ -9,9 +9,15 @@ const LOOK_MS = 4000;
 const main = document.getElementById("main");
 const trouble = document.getElementById("trouble");
 const nav = document.querySelector("nav");
-const state = { boards: [], metrics: [], view: 0, seconds: 3600, chosen: {} };
+const state = { boards: [], view: 0, seconds: 3600, chosen: {} };
 
-const part = () => decodeURIComponent(location.hash.slice(2)) || "cluster";
+function part() {
+  try {
+    return decodeURIComponent(location.hash.slice(2)) || "cluster";
+  } catch {
+    return "cluster"; // an address that somebody has cut off
+  }
+}
 
 // Whoever goes on to another part gets no answer of the one before.
 async function asked(path, parameters, view, refused = () => {}) {
@@ -88,7 +94,7 @@ async function variables(board, view) {
 
 async function showBoard(key, view) {
   const refused = (reason) => main.replaceChildren(element("p", {}, reason));
-  const board = await asked(`boards/${key}`, {}, view, refused);
+  const board = await asked(`boards/${encodeURIComponent(key)}`, {}, view, refused);
   const choices = board && (await variables(board, view));
   if (!choices) return;
   choices.push(choice("range", TEXTS.range, Object.entries(TEXTS.ranges), String(state.seconds), (value) => {
