@@ -52,6 +52,7 @@ coredns:
       source_labels: [__meta_kubernetes_namespace, __meta_kubernetes_pod_label_k8s_app, __meta_kubernetes_pod_container_port_name]
       regex: kube-system;kube-dns;metrics
     - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
+    - {source_labels: [__meta_kubernetes_pod_node_name], target_label: node}
 {{- if .Values.kubeStateMetrics.enabled }}
 kube-state-metrics:
   # The labels of its series say what they are about.
