@@ -106,8 +106,9 @@ def containers(family: str, rise: int, start: int = 1000, cgroups: bool = True) 
 def series_of_containers() -> Iterator[Series]:
     yield from containers("container_cpu_usage_seconds_total", 1)
     yield from containers("container_memory_working_set_bytes", 0, 50_000_000)
-    for family in ("container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"):
-        yield from containers(family, 3, cgroups=False)
+    # One period of three: an alert for each container is no site's everyday state.
+    for family, rise in (("container_cpu_cfs_periods_total", 3), ("container_cpu_cfs_throttled_periods_total", 1)):
+        yield from containers(family, rise, cgroups=False)
     for family in ("container_spec_cpu_quota", "container_spec_cpu_period"):
         yield from containers(family, 0, 100_000, cgroups=False)
     for family in ("container_fs_reads_bytes_total", "container_fs_writes_bytes_total"):
@@ -159,14 +160,10 @@ def series_of_applications() -> Iterator[Series]:
         yield "kube_service_info", f'{STATE},{space},service="{name}"', 1, 0
     for space, name in APPLICATIONS:
         yield "kube_endpoint_info", f'{STATE},{space},endpoint="{name}"', 1, 0
-    for family in (
-        "kubelet_volume_stats_capacity_bytes",
-        "kubelet_volume_stats_used_bytes",
-        "kubelet_volume_stats_available_bytes",
-    ):
+    for part, size in (("capacity", 10**9), ("used", 6 * 10**8), ("available", 4 * 10**8)):
         for d, (space, name) in enumerate(APPLICATIONS):
             labels = f'cluster="big",job="kubelet",{NODE_LABELS[d % NODES]},{space},persistentvolumeclaim="{name}"'
-            yield family, labels, 10**9, 0
+            yield f"kubelet_volume_stats_{part}_bytes", labels, size, 0
 
 
 def series_of_nodes() -> Iterator[Series]:
