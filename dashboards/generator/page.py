@@ -8,16 +8,23 @@ from typing import Any
 
 from .board import VARIABLES, Board
 from .panels import Panel, description, reason, steps, unit_of
-from .query import expand
+from .query import expand, labels
 
-#: What the page can draw. A board with a panel of another kind is Grafana's alone.
-DRAWN = frozenset({"stat", "timeseries", "bargauge", "state-timeline", "table", "text"})
 #: Kinds that show one moment; the others show a range.
 PRESENT = frozenset({"stat", "bargauge", "table"})
 
 
-def drawable(board: Board) -> bool:
-    return not board.texts and all(panel.kind in DRAWN for row in board.rows for panel in row.panels)
+def render_variable(name: str, before: tuple[str, ...]) -> dict[str, Any]:
+    """`under` are those before it that its values depend on."""
+    variable = VARIABLES[name]
+    return {
+        "name": name,
+        "title": variable.title,
+        "label": variable.label,
+        "record": variable.record,
+        "multi": variable.multi,
+        "under": [one for one in before if one in labels(variable.record)],
+    }
 
 
 def render_panel(panel: Panel, variables: tuple[str, ...]) -> dict[str, Any]:
@@ -25,7 +32,7 @@ def render_panel(panel: Panel, variables: tuple[str, ...]) -> dict[str, Any]:
     return {
         "kind": panel.kind,
         "title": panel.title,
-        "note": panel.note if panel.kind == "text" else description(panel, variables),
+        "note": description(panel, variables),
         "width": panel.width,
         "present": panel.kind in PRESENT,
         "absent": reasons[0] if reasons and all(reasons) else "",
@@ -43,22 +50,20 @@ def render_panel(panel: Panel, variables: tuple[str, ...]) -> dict[str, Any]:
 
 
 def render_pages(boards: tuple[Board, ...]) -> list[dict[str, Any]]:
-    """The boards that the page can draw, in their order."""
+    """The boards in their order. Grafana fills in what its own texts say; the page leaves them out."""
     return [
         {
             "key": board.key,
             "title": board.title,
             "about": board.about,
-            "variables": [
-                {"name": name, "title": VARIABLES[name].title, "label": VARIABLES[name].label}
-                | {"record": VARIABLES[name].record, "multi": VARIABLES[name].multi}
-                for name in board.variables
-            ],
+            "variables": [render_variable(name, board.variables[:i]) for i, name in enumerate(board.variables)],
             "rows": [
-                {"title": row.title, "panels": [render_panel(panel, board.variables) for panel in row.panels]}
+                {
+                    "title": row.title,
+                    "panels": [render_panel(panel, board.variables) for panel in row.panels if panel.kind != "text"],
+                }
                 for row in board.rows
             ],
         }
         for board in boards
-        if drawable(board)
     ]

@@ -166,6 +166,7 @@ class Variable(BaseModel):
     label: str = Field(description="The label of the record whose values can be chosen.")
     record: str = Field(examples=["node:ready:max"])
     multi: bool = Field(description="Whether several values can be chosen; none are all.")
+    under: list[str] = Field(description="Variables before it that its values depend on.", examples=[["cluster"]])
 
 
 class PanelQuery(BaseModel):
@@ -174,7 +175,7 @@ class PanelQuery(BaseModel):
 
 
 class Panel(BaseModel):
-    kind: Literal["stat", "timeseries", "bargauge", "state-timeline", "table", "text"]
+    kind: Literal["stat", "timeseries", "bargauge", "state-timeline", "table", "heatmap"]
     title: str
     note: str
     width: int = Field(description="Of 24 columns.")

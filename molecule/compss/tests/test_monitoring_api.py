@@ -131,6 +131,11 @@ def test_by_keyboard_alone_to_one_node(page: Page) -> None:
     expect(table.get_by_role("row")).to_have_count(2)
 
 
+def test_a_histogram_is_drawn(page: Page) -> None:
+    page.get_by_role("link", name="API server").click()
+    expect(page.get_by_role("img", name="Execution times")).to_be_visible()
+
+
 def test_alerts_and_the_reference(page: Page) -> None:
     page.get_by_role("link", name="Alerts").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Alerts")

@@ -71,11 +71,15 @@ function choice(name, title, options, current, onchange) {
   return element("div", {}, element("label", { for: `choice-${name}` }, title), select);
 }
 
+// $task stands for the task that is chosen.
+const filled = (title) => title.replace(/\$(\w+)/g, (_, name) => state.chosen[name] || TEXTS.any);
+
 // The values of a variable are those that the label of its record has.
 async function variables(board, view) {
   const made = [];
   for (const variable of board.variables) {
-    const answer = await asked("values", { metric: variable.record }, view);
+    const under = variable.under.filter((name) => state.chosen[name]).map((name) => `${name}=${state.chosen[name]}`);
+    const answer = await asked("values", { metric: variable.record, labelSelector: under.join() }, view);
     if (!answer) return null;
     const values = [...new Set(answer.values.map(({ labels }) => labels[variable.label]))].filter(Boolean)
       .sort((one, two) => one.localeCompare(two, "en", { numeric: true }));
@@ -105,8 +109,8 @@ async function showBoard(key, view) {
   const rows = board.rows.map((row) => element("section", {}, element("h2", {}, row.title),
     element("div", { class: "panels" }, row.panels.map((panel) => {
       const body = element("div", { class: "body" });
-      const note = element("details", { class: "note" }, element("summary", { "aria-label": TEXTS.about(panel.title) }, "?"), element("p", {}, panel.note));
-      const made = element("article", { class: `panel ${panel.kind}` }, element("h3", {}, panel.title), panel.note ? note : null, body);
+      const note = element("details", { class: "note" }, element("summary", { "aria-label": TEXTS.about(filled(panel.title)) }, "?"), element("p", {}, panel.note));
+      const made = element("article", { class: `panel ${panel.kind}` }, element("h3", {}, filled(panel.title)), panel.note ? note : null, body);
       made.style.setProperty("--width", panel.width);
       panels.push({ panel, body });
       return made;
@@ -124,7 +128,7 @@ async function again(key, board, panels, view) {
     const style = getComputedStyle(document.documentElement);
     await Promise.all(panels.map(async ({ panel, body }, number) => {
       const refused = (reason) => body.replaceChildren(element("p", { class: "empty" }, reason));
-      const answer = panel.kind === "text" ? { queries: [] } : await asked(`boards/${key}/panels/${number}`, parameters, view, refused);
+      const answer = await asked(`boards/${key}/panels/${number}`, parameters, view, refused);
       if (answer) body.replaceChildren(drawn(panel, answer, style));
     }));
     await pause(AGAIN_MS);

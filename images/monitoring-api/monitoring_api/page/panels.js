@@ -152,10 +152,34 @@ function tick(seconds, answer) {
     : at.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
 }
 
-const KINDS = { stat, timeseries, bargauge, table, "state-timeline": states };
+// A histogram's buckets over time: each has what is above the one below it; the darker, the more.
+function heatmap(panel, answer, style) {
+  const bound = ({ labels }) => (labels.le === "+Inf" ? Infinity : Number(labels.le));
+  const sorted = answer.queries[0].toSorted((one, two) => bound(one) - bound(two));
+  const [times, ...sums] = columns(sorted, answer);
+  const counts = sums.map((column, row) => column.map((value, at) => Math.max(0, (value ?? 0) - (row ? sums[row - 1][at] ?? 0 : 0))));
+  const most = Math.max(...counts.flat()) || 1;
+  const canvas = element("canvas", { class: "heat", role: "img", "aria-label": panel.title });
+  new ResizeObserver(() => {
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    if (canvas.width === width && canvas.height === height) return;
+    Object.assign(canvas, { width, height });
+    const brush = canvas.getContext("2d");
+    brush.fillStyle = style.getPropertyValue("--series-1").trim();
+    const [length, line] = [answer.end - answer.start, height / sorted.length];
+    counts.forEach((column, row) => column.forEach((count, at) => {
+      brush.globalAlpha = Math.sqrt(count / most);
+      const left = ((times[at] - answer.step - answer.start) / length) * width;
+      brush.fillRect(left, height - (row + 1) * line, Math.max((answer.step / length) * width, 1), Math.max(line - 1, 1));
+    }));
+  }).observe(canvas);
+  const names = sorted.toReversed().map((series) => element("li", {}, `≤ ${shown(bound(series) === Infinity ? "∞" : bound(series), "s")}`));
+  return element("div", { class: "buckets" }, element("ul", { "aria-hidden": "true" }, names), canvas);
+}
+
+const KINDS = { stat, timeseries, bargauge, table, heatmap, "state-timeline": states };
 
 export function drawn(panel, answer, style) {
-  if (panel.kind === "text") return element("p", {}, panel.options.content);
   if (!answer.queries.flat().length) return element("p", { class: "empty" }, panel.absent || TEXTS.empty);
   return KINDS[panel.kind](panel, answer, style);
 }
