@@ -92,7 +92,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     (folder / "alerts.yml").write_text(
         "groups: [{name: a, interval: 1s, rules: [{alert: NodeBusy, expr: 'node:cpu_usage:ratio > 0.45', "
-        "labels: {severity: warning}, annotations: {summary: 'Busy.', runbook: 'Wait.'}}]}]\n",
+        "labels: {severity: warning}, annotations: {summary: 'Busy.', runbook: 'Wait.'}}, "
+        "{alert: Watchdog, expr: vector(1), labels: {severity: none}}]}]\n",
         encoding="utf-8",
     )
     (folder / "prometheus.yml").write_text("rule_files: [alerts.yml]\n", encoding="utf-8")

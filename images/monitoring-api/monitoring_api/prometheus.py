@@ -119,6 +119,8 @@ class Prometheus:
                 **{name: alert.get("annotations", {}).get(name, "") for name in ("summary", "description", "runbook")},
             }
             for alert in (await self.data("alerts"))["alerts"]
+            # A sign of life, which always fires, says that nothing is wrong.
+            if alert["labels"].get("severity") != "none"
         ]
 
     async def targets(self, exporter: Exporter) -> list[Target] | None:
