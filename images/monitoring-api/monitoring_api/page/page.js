@@ -194,7 +194,7 @@ function metricEntry(metric) {
     element("p", { class: "quiet" }, [metric.level, metric.category, metric.unit, ...limits].join(" · ")),
     element("p", { class: "quiet" }, `${TEXTS.labels}: ${metric.labels.join(", ")}${metric.more_labels ? ", …" : ""}`),
     element("p", { class: "quiet" }, metric.exporters.length ? `${TEXTS.exporters}: ${metric.exporters.join(", ")}` : ""),
-    metric.absent ? element("p", { class: "quiet" }, metric.absent) : null,
+    metric.absent ? element("p", { class: "quiet" }, `${TEXTS.absent}: ${metric.absent}`) : null,
     why, reason);
 }
 

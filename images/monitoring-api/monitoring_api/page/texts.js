@@ -1,5 +1,6 @@
 // Every text of the page that comes from no board and no catalogue.
 export const TEXTS = {
+  absent: "Empty where",
   about: (title) => `About ${title}`,
   alerts: "Alerts",
   any: "all",
