@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -23,19 +24,20 @@ PASSWORD = "correct horse"
 
 
 class Mailbox:
-    """A mail server that takes mails of whoever knows the password."""
+    """A mail server that takes mails of whoever knows the password, which a client tells another machine by TLS only."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.mails: list[Message] = []
         self.refuse = False
         self.refused = 0
         self._controller = Controller(
             self,
             hostname=host,
-            port=0 if host != "127.0.0.1" else free_port(),
+            port=free_port(host),
             authenticator=self._authenticate,
             auth_required=True,
-            auth_require_tls=False,
+            tls_context=tls,
+            auth_require_tls=tls is not None,
             auth_exclude_mechanism=["LOGIN"],
         )
         self._controller.start()
