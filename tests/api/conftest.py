@@ -50,6 +50,8 @@ SERIES: list[tuple[str, dict[str, str], float]] = [
     ("up", {"job": "cadvisor", "node": "edge-5"}, 0.0),
     ("up", {"job": "kubelet", "node": "edge-1"}, 1.0),
 ]
+#: A series that ended half an hour ago.
+ENDED = ("compss_application:progress:ratio", {"namespace": "compss", "application": "cholesky"}, 1.0)
 
 
 def escaped(value: str) -> str:
@@ -58,10 +60,10 @@ def escaped(value: str) -> str:
 
 def samples(now: int, unit: int) -> Iterator[str]:
     """The record of an hour, a line a sample; `unit` is what a second has of the time's unit."""
-    for name, labels, value in SERIES:
+    for name, labels, value in [*SERIES, ENDED]:
         texts = ",".join(f'{key}="{escaped(text)}"' for key, text in {"cluster": "edge", **labels}.items())
         # A back-end looks back five minutes: the last sample lies in the future, for as long as the tests take.
-        for at in range(-3600, 3601, 60):
+        for at in range(-3600, -1800 if (name, labels, value) == ENDED else 3601, 60):
             yield f"{name}{{{texts}}} {value} {(now + at) * unit}\n"
 
 

@@ -87,6 +87,14 @@ def test_history_has_a_point_for_each_step(api: Api) -> None:
     assert [value for _, value in answer["series"][0]["points"]] == [3.0] * 11
 
 
+def test_a_label_has_the_values_of_what_has_ended_too(api: Api) -> None:
+    path = "/api/v1/metrics/compss_application:progress:ratio/labels/application"
+    assert api.get(path).json()["values"] == ["cholesky", "matmul"]
+    assert api.get(path, labelSelector="application!=matmul").json()["values"] == ["cholesky"]
+    present = api.get("/api/v1/values", metric="compss_application:progress:ratio").json()["values"]
+    assert [item["labels"]["application"] for item in present] == ["matmul"]
+
+
 @pytest.mark.parametrize(
     ("path", "parameters", "status", "meant"),
     [
@@ -94,6 +102,7 @@ def test_history_has_a_point_for_each_step(api: Api) -> None:
         ("/api/v1/metrics/node:load1:mx", {}, 404, "node:load1:max"),
         ("/api/v1/values", {"metric": "node:load1:max", "labelSelector": "nod=edge-1"}, 404, "node"),
         ("/api/v1/values", {"metric": "node:load1:max", "labelSelector": "node=~edge.*}"}, 400, None),
+        ("/api/v1/metrics/node:load1:max/labels/nod", {}, 404, "node"),
         ("/api/v1/values", {}, 400, None),
         ("/api/v1/history", {"metric": "node:load1:max", "step": 0.5}, 413, None),
         ("/api/v1/history", {"metric": "node:load1:max", "start": 2, "end": 1}, 400, None),
@@ -154,7 +163,7 @@ def test_no_query_language_in_requests_and_answers(api: Api) -> None:
     names = {
         parameter["name"] for path in description["paths"].values() for parameter in path["get"].get("parameters", [])
     }
-    of_metrics = {"name", "level", "category", "metric", "labelSelector", "above", "below"}
+    of_metrics = {"name", "label", "level", "category", "metric", "labelSelector", "above", "below"}
     assert names == {*of_metrics, "start", "end", "step", "board", "panel"}
     answers = [
         api.get("/openapi.json").text,
@@ -180,6 +189,7 @@ def test_answers_are_as_they_are_described(api: Api) -> None:
     models.Alerts.model_validate(api.get("/api/v1/alerts").json())
     models.View.model_validate(api.get("/api/v1/view").json())
     models.Reason.model_validate(api.get("/api/v1/metrics/gpu:usage:ratio/reason").json())
+    models.LabelValues.model_validate(api.get("/api/v1/metrics/node:load1:max/labels/node").json())
     models.Boards.model_validate(api.get("/api/v1/boards").json(), strict=True)
     models.Drawn.model_validate(api.get("/api/v1/boards/cluster/panels/0", cluster="edge").json())
 

@@ -216,6 +216,19 @@ def value_routes(app: FastAPI, api: Api) -> None:
         ]
         return json({"start": since, "end": until, "step": apart, "series": series})
 
+    @app.get(
+        "/api/v1/metrics/{name}/labels/{label}", response_model=models.LabelValues, responses=PROBLEMS, tags=["values"]
+    )
+    async def labels(
+        name: str, label: str, selector: LabelSelector = "", start: Start = None, end: End = None
+    ) -> Response:
+        """What a label of a metric has been over time, for series too that have ended."""
+        _, requirements = api.wanted([name], selector)
+        check((Requirement(label, ()),), api.catalogue[name])
+        since, until, _ = api.span(start, end, None)
+        values_of_label = await api.backend.label_values(name, label, requirements, since, until)
+        return json({"start": since, "end": until, "values": values_of_label})
+
 
 def change_routes(app: FastAPI, api: Api) -> None:
     @app.get(

@@ -53,6 +53,11 @@ class Backend(Protocol):
     ) -> list[Series]:
         """Each series with a point for each step at which it has a value."""
 
+    async def label_values(
+        self, name: str, label: str, requirements: tuple[Requirement, ...], start: float, end: float
+    ) -> list[str]:
+        """What a label of a metric has been between two times, sorted; a back-end may look back further."""
+
     async def drawn(
         self, expressions: tuple[str, ...], chosen: Chosen, start: float, end: float, step: float
     ) -> list[list[Series]]:

@@ -208,6 +208,9 @@ class Kubernetes:
     async def history(self, *_: Any) -> list[Series]:
         raise NotGiven("the back-end kubernetes has no history: nothing keeps it without Prometheus")
 
+    async def label_values(self, *_: Any) -> list[str]:
+        raise NotGiven("the back-end kubernetes has no history: nothing keeps it without Prometheus")
+
     async def drawn(self, *_: Any) -> list[list[Series]]:
         raise NotGiven("the back-end kubernetes has no boards: they are drawn from records that Prometheus keeps")
 

@@ -156,6 +156,12 @@ class Listed(BaseModel):
     about: str
 
 
+class LabelValues(BaseModel):
+    start: float = Field(description="Seconds since 1970.")
+    end: float = Field(description="Seconds since 1970.")
+    values: list[str] = Field(examples=[["edge-1", "edge-2"]])
+
+
 class Boards(BaseModel):
     boards: list[Listed]
 

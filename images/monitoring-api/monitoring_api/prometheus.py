@@ -64,8 +64,10 @@ class Prometheus:
 
     async def data(self, path: str, **parameters: str) -> Any:
         # The body carries what an address could be too long for.
-        method = {"data": parameters} if parameters else {}
-        status, answer = await self.http.ask("POST" if parameters else "GET", f"api/v1/{path}", **method)
+        return await self.answer("POST", path, data=parameters)
+
+    async def answer(self, method: str, path: str, **request: Any) -> Any:
+        status, answer = await self.http.ask(method, f"api/v1/{path}", **request)
         if status != 200 or not isinstance(answer, dict) or answer.get("status") != "success":
             kind = answer.get("errorType", "no JSON") if isinstance(answer, dict) else "no JSON"
             raise Unavailable(f"Prometheus answered {status} ({kind})")
@@ -94,6 +96,12 @@ class Prometheus:
         )
         return [series(entry) for entry in data["result"]]
 
+    async def label_values(
+        self, name: str, label: str, requirements: tuple[Requirement, ...], start: float, end: float
+    ) -> list[str]:
+        parameters = {"match[]": selector((name,), requirements), "start": f"{start:.3f}", "end": f"{end:.3f}"}
+        return sorted(await self.answer("GET", f"label/{label}/values", params=parameters))
+
     async def drawn(
         self, expressions: tuple[str, ...], chosen: Chosen, start: float, end: float, step: float
     ) -> list[list[Series]]:
@@ -118,7 +126,7 @@ class Prometheus:
                 },
                 **{name: alert.get("annotations", {}).get(name, "") for name in ("summary", "description", "runbook")},
             }
-            for alert in (await self.data("alerts"))["alerts"]
+            for alert in (await self.answer("GET", "alerts"))["alerts"]
             # A sign of life, which always fires, says that nothing is wrong.
             if alert["labels"].get("severity") != "none"
         ]

@@ -74,14 +74,16 @@ function choice(name, title, options, current, onchange) {
 // $task stands for the task that is chosen.
 const filled = (title) => title.replace(/\$(\w+)/g, (_, name) => state.chosen[name] || TEXTS.any);
 
-// The values of a variable are those that the label of its record has.
+// The values of a variable are those that the label of its record had in the range: what has ended can be looked at, too.
 async function variables(board, view) {
   const made = [];
   for (const variable of board.variables) {
     const under = variable.under.filter((name) => state.chosen[name]).map((name) => `${name}=${state.chosen[name]}`);
-    const answer = await asked("values", { metric: variable.record, labelSelector: under.join() }, view);
+    const end = Date.now() / 1000;
+    const parameters = { labelSelector: under.join(), start: (end - state.seconds).toFixed(3), end: end.toFixed(3) };
+    const answer = await asked(`metrics/${variable.record}/labels/${variable.label}`, parameters, view);
     if (!answer) return null;
-    const values = [...new Set(answer.values.map(({ labels }) => labels[variable.label]))].filter(Boolean)
+    const values = answer.values.filter(Boolean)
       .sort((one, two) => one.localeCompare(two, "en", { numeric: true }));
     const options = values.map((value) => [value, value]);
     if (variable.multi) options.unshift(["", TEXTS.any]);
