@@ -34,6 +34,7 @@ EXTRA = {
 MOUNTPOINTS = ("/", "/var/lib/a.b", '/with "quotes"', "/back\\slash", "/a|b", "/a+b*", "/ü")
 #: Each series that the back-end has, with its value: it stays the same for an hour.
 SERIES: list[tuple[str, dict[str, str], float]] = [
+    ("cluster:nodes:count", {}, 5.0),
     *(("node:cpu_usage:ratio", {"node": f"edge-{number}"}, number / 10) for number in range(1, 6)),
     *(("node:load1:max", {"node": f"edge-{number}"}, float(number)) for number in range(1, 6)),
     *(("node:cpu_allocatable_cores:max", {"node": f"edge-{number}"}, 4.0) for number in range(1, 6)),
@@ -44,14 +45,19 @@ SERIES: list[tuple[str, dict[str, str], float]] = [
         for index, mountpoint in enumerate(MOUNTPOINTS)
     ),
     ("namespace:camera_frames:rate", {"namespace": "cameras"}, 25.0),
+    ("compss_application:info:max", {"namespace": "compss", "application": "matmul"}, 1.0),
     ("compss_application:progress:ratio", {"namespace": "compss", "application": "matmul"}, 0.5),
     ("compss_application:tasks:sum", {"namespace": "compss", "application": "matmul", "state": "running"}, 3.0),
     ("up", {"job": "cadvisor", "node": "edge-1"}, 1.0),
     ("up", {"job": "cadvisor", "node": "edge-5"}, 0.0),
     ("up", {"job": "kubelet", "node": "edge-1"}, 1.0),
 ]
-#: A series that ended half an hour ago.
-ENDED = ("compss_application:progress:ratio", {"namespace": "compss", "application": "cholesky"}, 1.0)
+_PLACE = {"namespace": "compss", "application": "cholesky"}
+#: Series that ended half an hour ago.
+ENDED: list[tuple[str, dict[str, str], float]] = [
+    ("compss_application:info:max", _PLACE, 1.0),
+    ("compss_worker:up:max", {**_PLACE, "worker": "cholesky-worker-0"}, 1.0),
+]
 
 
 def escaped(value: str) -> str:
@@ -60,10 +66,10 @@ def escaped(value: str) -> str:
 
 def samples(now: int, unit: int) -> Iterator[str]:
     """The record of an hour, a line a sample; `unit` is what a second has of the time's unit."""
-    for name, labels, value in [*SERIES, ENDED]:
+    for name, labels, value in [*SERIES, *ENDED]:
         texts = ",".join(f'{key}="{escaped(text)}"' for key, text in {"cluster": "edge", **labels}.items())
         # A back-end looks back five minutes: the last sample lies in the future, for as long as the tests take.
-        for at in range(-3600, -1800 if (name, labels, value) == ENDED else 3601, 60):
+        for at in range(-3600, -1800 if (name, labels, value) in ENDED else 3601, 60):
             yield f"{name}{{{texts}}} {value} {(now + at) * unit}\n"
 
 

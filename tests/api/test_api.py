@@ -88,10 +88,10 @@ def test_history_has_a_point_for_each_step(api: Api) -> None:
 
 
 def test_a_label_has_the_values_of_what_has_ended_too(api: Api) -> None:
-    path = "/api/v1/metrics/compss_application:progress:ratio/labels/application"
+    path = "/api/v1/metrics/compss_application:info:max/labels/application"
     assert api.get(path).json()["values"] == ["cholesky", "matmul"]
     assert api.get(path, labelSelector="application!=matmul").json()["values"] == ["cholesky"]
-    present = api.get("/api/v1/values", metric="compss_application:progress:ratio").json()["values"]
+    present = api.get("/api/v1/values", metric="compss_application:info:max").json()["values"]
     assert [item["labels"]["application"] for item in present] == ["matmul"]
 
 

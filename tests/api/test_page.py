@@ -62,3 +62,17 @@ def test_texts_of_a_back_end_are_no_markup(serve: Callable[..., Api], prometheus
     page.goto(f"{serve(PROMETHEUS_URL=prometheus).client.base_url}/#/%3Cimg%20src%3Dx%3E")
     expect(page.get_by_text("there is no board '<img src=x>'")).to_be_visible()
     assert page.locator("main img").count() == 0
+
+
+def test_what_has_ended_is_shown_when_it_was(serve: Callable[..., Api], prometheus: str, page: Page) -> None:
+    page.goto(f"{serve(PROMETHEUS_URL=prometheus).client.base_url}/#/compss-application")
+    page.get_by_label("Application").select_option("cholesky")
+    workers = page.get_by_role("article").filter(has=page.get_by_role("heading", name="Workers", exact=True))
+    state = workers.locator(".state")
+    expect(state).to_have_count(1)
+    track, drawn = workers.locator(".states").bounding_box(), state.bounding_box()
+    assert track
+    assert drawn
+    # The second half of the hour has no state.
+    assert drawn["x"] == pytest.approx(track["x"], abs=0.1 * track["width"])
+    assert drawn["width"] == pytest.approx(track["width"] / 2, abs=0.1 * track["width"])

@@ -62,17 +62,21 @@ function table(panel, answer) {
         heads.map((query) => element("td", { class: "number" }, shown(row.values[query.number], query.unit))))))));
 }
 
+// Runs of one value, each where it was in the range; between them there was nothing.
 function states(panel, answer) {
+  const length = answer.end - answer.start;
   const rows = flat(panel, answer).map((series) => {
     const runs = [];
     for (const [at, value] of series.points) {
-      if (runs.at(-1)?.value === value) runs.at(-1).until = at;
+      const before = runs.at(-1);
+      if (before?.value === value && at - before.until < 1.5 * answer.step) before.until = at;
       else runs.push({ value, since: at, until: at });
     }
     const line = element("div", { class: "states" }, runs.map((run) => {
       const [text, shade] = panel.options.text[String(run.value)] ?? [String(run.value), colour(panel.steps, run.value)];
       const part = element("span", { class: `state ${shade}`, title: `${text}: ${clock(run.since)} – ${clock(run.until)}` });
-      part.style.setProperty("--length", run.until - run.since + answer.step);
+      part.style.setProperty("--from", Math.max(run.since - answer.step - answer.start, 0) / length);
+      part.style.setProperty("--to", (run.until - answer.start) / length);
       return part;
     }));
     const now = last(series, answer);
