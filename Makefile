@@ -4,7 +4,7 @@ inventory ?= inventories/local
 # A folder that `make bundle` has made: `make up bundle=<folder>` builds nothing.
 bundle ?=
 
-.PHONY: help up bundle test test-all lint bench down
+.PHONY: help up status bundle test test-all lint bench down
 
 help:  ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -12,6 +12,9 @@ help:  ## Show these targets
 up:  ## Make the cluster on this machine, install everything on it, and run an application (as root)
 	CONTINUUM_BUNDLE=$(abspath $(bundle)) ./bootstrap --local-cluster && \
 	  ansible-playbook $(addprefix playbooks/,local_cluster.yml site.yml run.yml) -i $(inventory) $(if $(bundle),-e bundle=$(abspath $(bundle)))
+
+status:  ## Say what runs on every site of the inventory, where, in which version, and what is unhealthy; changes nothing
+	./bootstrap && ansible-playbook playbooks/status.yml -i $(inventory)
 
 bundle:  ## Pack what `make up` has built, for machines without Go: make bundle output=<folder> (as root)
 	./bootstrap --local-cluster && ansible-playbook playbooks/bundle.yml -i $(inventory) -e bundle_output=$(abspath $(output))

@@ -46,6 +46,7 @@ TOUCHES = (
     ("molecule/upgrade/*", "", "upgrade"),
     ("molecule/*.yml", "", EVERYTHING),
     ("playbooks/backup.yml", "", "upgrade"),
+    ("playbooks/status.yml", "tests/sites tests/unit", ""),
     ("playbooks/restore.yml", "", "upgrade"),
     ("playbooks/build_image.yml", "", "compss"),
     ("playbooks/bundle.yml", "tests/unit", "airgap"),

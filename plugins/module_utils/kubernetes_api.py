@@ -43,6 +43,18 @@ class KubernetesApi:
             ) from error
         self._core = client.CoreV1Api(self._client)
 
+    @property
+    def address(self) -> str:
+        """Where the API answers."""
+        return str(self._client.configuration.host)
+
+    def version(self) -> str:
+        """The version of Kubernetes, such as v1.35.4."""
+        from kubernetes import client
+
+        with self._told("read its version"):
+            return str(client.VersionApi(self._client).get_code(_request_timeout=TIMEOUT).git_version)
+
     # Objects of any kind
 
     def get(self, api_version: str, kind: str, name: str) -> Object | None:

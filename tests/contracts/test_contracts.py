@@ -37,6 +37,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "continuum.edge.images_info": {"images": ["a"]},
     "continuum.edge.nodes": {"nodes": [{"name": "n"}]},
     "continuum.edge.release": {"name": "a", "namespace": "n", "state": "absent"},
+    "continuum.edge.site_info": {},
     "continuum.edge.volume": {
         **{"state": "saved", "archive": "/nowhere/a", "namespace": "n", "claim": "c"},
         "workload": {"api_version": "apps/v1", "kind": "Deployment", "name": "d"},

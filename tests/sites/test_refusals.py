@@ -130,3 +130,11 @@ def test_argo_cd_without_its_repository_is_refused_before_helm_is_had(tmp_path: 
     assert "gitops_repo_url is empty" in done.stdout
     assert "continuum.edge.helm" not in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_status_of_sites_that_do_not_answer(sites: Path) -> None:
+    done = play("status.yml", sites)
+    assert done.returncode == 0, done.stdout[-2000:]
+    rows = [line.split()[:3] for line in done.stdout.splitlines() if " away " in line]
+    assert sorted(rows) == [["garage", "site", "away"], ["harbour", "site", "away"]]
+    assert "changed=0" in done.stdout
