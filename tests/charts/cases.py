@@ -181,6 +181,12 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
             "app": {"source": {"files": {"matmul.py": "pass", "lib/tool": "#!/bin/sh"}, "binaryFiles": {"a": "/wD+"}}},
         },
         "archive": {"app": {"source": {"archive": "0" * 64}}},
+        "schedule": {
+            "engine": "dask",
+            "compss": {"master": {"schedule": "0 3 * * *", "timeZone": "Europe/Madrid", "suspend": True}},
+        },
+        "held": {"engine": "dask", "compss": {"master": {"suspend": True, "ttlSecondsAfterFinished": 0}}},
+        "queue": {"compss": {"queue": "edge", "pools": [{"name": "more", "number": 2}]}},
         "stream": {"engine": "dask", "compss": {"master": {"kind": "Deployment"}}},
         "bare": {
             "engine": "dask",

@@ -17,7 +17,7 @@ from .conftest import ROOT, Objects, Render
 
 Template = Callable[..., subprocess.CompletedProcess[str]]
 ALL = [(chart, case) for chart, cases in CASES.items() for case in cases]
-POD_OWNERS = ("DaemonSet", "Deployment", "Job", "StatefulSet")
+POD_OWNERS = ("CronJob", "DaemonSet", "Deployment", "Job", "StatefulSet")
 LEAN = "edge-monitoring"
 # Names of the pods that need a token for the API; the others must not have one.
 TALKS_TO_API = {
@@ -38,11 +38,18 @@ def defaults(chart: str) -> dict[str, Any]:
     return result
 
 
+def pod_template(owner: dict[str, Any]) -> dict[str, Any]:
+    """Return the template of a workload's pods."""
+    spec = owner["spec"]["jobTemplate"]["spec"] if owner["kind"] == "CronJob" else owner["spec"]
+    result: dict[str, Any] = spec["template"]
+    return result
+
+
 def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the name and the pod's spec of all that runs."""
     for item in objects:
         if item["kind"] in POD_OWNERS:
-            yield item["metadata"]["name"], item["spec"]["template"]["spec"]
+            yield item["metadata"]["name"], pod_template(item)["spec"]
         elif item["kind"] == "Pod":
             yield item["metadata"]["name"], item["spec"]
 
@@ -120,7 +127,7 @@ def test_every_pod_is_restricted(render: Render, chart: str, case: str) -> None:
 @pytest.mark.parametrize(("chart", "case"), ALL)
 def test_every_service_selects_a_pod(render: Render, chart: str, case: str) -> None:
     objects = render(chart, CASES[chart][case])
-    labels = [o["spec"]["template"]["metadata"]["labels"] for o in objects if o["kind"] in POD_OWNERS]
+    labels = [pod_template(o)["metadata"]["labels"] for o in objects if o["kind"] in POD_OWNERS]
     for item in objects:
         if item["kind"] in ("Service", "NetworkPolicy"):
             selector = item["spec"].get("selector") or item["spec"]["podSelector"]["matchLabels"]
@@ -287,6 +294,7 @@ OTHER_VALUES: dict[tuple[str, ...], Any] = {
     ("commonLabels",): {"changed": "changed"},
     ("compss", "master", "env"): {"CHANGED": "changed"},
     ("compss", "worker", "env"): {"CHANGED": "changed"},
+    ("compss", "master", "schedule"): "0 3 * * *",
     ("compss", "master", "stateInterval"): 500,
     ("compss", "master", "volume", "localPath"): "/changed",
     ("compss", "pools"): [{"name": "changed", "number": 1}],

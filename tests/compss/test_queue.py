@@ -228,6 +228,20 @@ def test_workers_go_only_when_no_master_comes_after(status: int, failed: int, la
     assert cluster.last_attempt(status) is last
 
 
+def test_a_run_of_a_schedule_starts_the_workers_of_each_pool() -> None:
+    pools = json.dumps([{"name": "w", "number": 2}, {"name": "gpu", "number": 1}])
+    settings = Settings.from_environment({"START_WORKERS": "1", "POOLS": pools})
+    assert settings.start_workers
+    cluster = Cluster(settings)
+    calls: list[Any] = []
+    cluster.call = lambda *arguments: calls.append(arguments)  # type: ignore[method-assign]
+    cluster.start_workers()
+    assert [(path.split("/")[-2], method, body["spec"]) for path, method, body in calls] == [
+        ("w", "PATCH", {"replicas": 2}),
+        ("gpu", "PATCH", {"replicas": 1}),
+    ]
+
+
 def test_absorbs_ten_thousand_events_a_second() -> None:
     """The work on events alone; the image's own bench adds Redis."""
     state = State(Settings(engine="dask", buckets=BUCKETS))

@@ -32,6 +32,10 @@ compss:
     kind: Job
     retries: 2
     timeLimit: 0
+    schedule: ''
+    timeZone: ''
+    suspend: false
+    ttlSecondsAfterFinished: -1
     workerTimeout: 300
     volume:
       localPath: ''
@@ -87,6 +91,7 @@ compss:
     implementation: ''
     configuration: ''
     secretName: ''
+  queue: ''
   keepWorkers: false
   scratchSize: 1Gi
 deadlines: {}

@@ -149,6 +149,24 @@ labels:
 {{- $number -}}
 {{- end -}}
 
+{{/* Whether the workers wait for somebody to start them: the master of a schedule, or the end of a suspension. */}}
+{{- define "compss.resting" -}}
+{{- if or .Values.compss.master.schedule .Values.compss.master.suspend }}true{{ end -}}
+{{- end -}}
+
+{{/* Labels and annotations by which Kueue sees master and workers as one group of pods. */}}
+{{- define "compss.queueLabels" -}}
+{{- with .Values.compss.queue -}}
+{{- toJson (dict "kueue.x-k8s.io/queue-name" . "kueue.x-k8s.io/pod-group-name" (include "compss.runName" $)) -}}
+{{- else -}}{}{{- end -}}
+{{- end -}}
+
+{{- define "compss.queueAnnotations" -}}
+{{- if .Values.compss.queue -}}
+kueue.x-k8s.io/pod-group-total-count: {{ include "compss.number" . | int | add 1 | quote }}
+{{- end -}}
+{{- end -}}
+
 {{/* Account of the master's pod; empty where it needs none. */}}
 {{- define "compss.masterAccount" -}}
 {{- if .Values.compss.master.serviceAccountName -}}
@@ -216,6 +234,21 @@ monitoring.image is ignored. The monitoring API is the image of this chart.
 {{- $storage := .Values.compss.storage -}}
 {{- if and (or $storage.configuration $storage.secretName) (not $storage.implementation) -}}
 {{- fail "compss.storage has a configuration or secretName, and no implementation; expected one, such as redis" -}}
+{{- end -}}
+{{- $master := .Values.compss.master -}}
+{{- if and (ne $master.kind "Job") (or $master.schedule $master.suspend) -}}
+{{- fail (printf "compss.master.kind is %s, and compss.master.schedule or suspend is given; expected Job" $master.kind) -}}
+{{- end -}}
+{{- if $master.schedule -}}
+{{- if not .Values.monitoring.enabled -}}
+{{- fail "compss.master.schedule is given, and monitoring.enabled is false; expected it, as the monitoring container starts the workers of each run" -}}
+{{- end -}}
+{{- if $source.archive -}}
+{{- fail "compss.master.schedule is given, and app.source.archive; expected the application in the image, on a claim or in a git repository, as nobody hands a folder to a run in the night" -}}
+{{- end -}}
+{{- if .Values.compss.queue -}}
+{{- fail "compss.master.schedule and compss.queue are given; expected one of them, as Kueue takes a group of pods only once" -}}
+{{- end -}}
 {{- end -}}
 {{- $volume := .Values.compss.master.volume -}}
 {{- if ne (empty $volume.localPath) (empty $volume.node) -}}
@@ -433,12 +466,20 @@ resources:
 - {name: MAX_NAMES, value: {{ .Values.monitoring.maxNames | quote }}}
 {{- $workers := list }}
 {{- range include "compss.pools" . | fromJsonArray }}
-{{- $workers = append $workers (dict "name" .fullname "architecture" .architecture "computing_units" .units) }}
+{{- $worker := dict "name" .fullname "architecture" .architecture "computing_units" .units }}
+{{- if $.Values.compss.master.schedule }}{{ $_ := set $worker "number" (.number | int) }}{{ end }}
+{{- $workers = append $workers $worker }}
 {{- end }}
 - name: POOLS
   value: {{ toJson $workers | quote }}
 {{- if eq .Values.compss.master.kind "Job" }}
+{{- if .Values.compss.master.schedule }}
+- name: JOB
+  valueFrom: {fieldRef: {fieldPath: "metadata.labels['batch.kubernetes.io/job-name']"}}
+- {name: START_WORKERS, value: "1"}
+{{- else }}
 - {name: JOB, value: {{ include "compss.runName" . | quote }}}
+{{- end }}
 - {name: RETRIES, value: {{ .Values.compss.master.retries | quote }}}
 {{- end }}
 {{- if .Values.compss.keepWorkers }}

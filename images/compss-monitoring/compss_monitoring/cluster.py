@@ -1,4 +1,4 @@
-"""The end of the application: who sends the workers away, and when."""
+"""The workers of the application: who starts them where a schedule does, who sends them away, and when."""
 
 from __future__ import annotations
 
@@ -47,7 +47,14 @@ class Cluster:
         job = self.call(f"/apis/batch/v1/namespaces/{settings.namespace}/jobs/{settings.job}")
         return int(job.get("status", {}).get("failed", 0)) >= settings.retries
 
+    def start_workers(self) -> None:
+        for pool in self.settings.pools:
+            self.scale(pool.name, pool.number)
+
     def remove_workers(self) -> None:
         for pool in self.settings.pools:
-            path = f"/apis/apps/v1/namespaces/{self.settings.namespace}/statefulsets/{pool.name}/scale"
-            self.call(path, "PATCH", {"spec": {"replicas": 0}})
+            self.scale(pool.name, 0)
+
+    def scale(self, pool: str, number: int) -> None:
+        path = f"/apis/apps/v1/namespaces/{self.settings.namespace}/statefulsets/{pool}/scale"
+        self.call(path, "PATCH", {"spec": {"replicas": number}})

@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -47,6 +48,8 @@ class Monitor:
             threading.Thread(target=self.pusher.run, args=(stopping,), daemon=True),
         ):
             thread.start()
+        if self.settings.start_workers:
+            threading.Thread(target=self.start_workers, daemon=True).start()
         ended = False
         while not told.wait(LOOK):
             ended = ended or self.look_for_the_end()
@@ -81,16 +84,26 @@ class Monitor:
             except OSError as error:
                 print(f"{path} could not be written: {error}", flush=True)
 
+    def start_workers(self) -> None:
+        self.persist(self.cluster.start_workers, "started")
+
     def remove_workers(self, status: int) -> None:
+        def remove() -> None:
+            if self.cluster.last_attempt(status):
+                self.cluster.remove_workers()
+                print("the application has ended; its workers go", flush=True)
+
+        self.persist(remove, "sent away")
+
+    @staticmethod
+    def persist(action: Callable[[], None], done: str) -> None:
         for wait in (0, 1, 2, 5, 10):
             time.sleep(wait)
             try:
-                if self.cluster.last_attempt(status):
-                    self.cluster.remove_workers()
-                    print("the application has ended; its workers go", flush=True)
+                action()
                 return
             except OSError as error:
-                print(f"the workers could not be sent away: {error}; trying again", flush=True)
+                print(f"the workers could not be {done}: {error}; trying again", flush=True)
 
     def finish(self, ended: bool) -> None:
         """Count what is left, and stay for one more scrape; not where the pod is removed before its end."""

@@ -18,6 +18,7 @@ class Pool:
     name: str
     architecture: str = ""
     computing_units: int = 1
+    number: int = 0
 
     def has(self, worker: str) -> bool:
         """Whether a pod's name, alone or with its domain, is one of this pool's."""
@@ -44,6 +45,7 @@ class Settings:
     job: str = ""
     retries: int = 0
     keep_workers: bool = False
+    start_workers: bool = False
     deadlines: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -71,5 +73,6 @@ class Settings:
             job=get("JOB"),
             retries=int(get("RETRIES", "0")),
             keep_workers=bool(get("KEEP_WORKERS")),
+            start_workers=bool(get("START_WORKERS")),
             deadlines={name: limit["seconds"] + limit.get("jitter", 0) for name, limit in limits.items()},
         )
