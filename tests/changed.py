@@ -58,7 +58,7 @@ TOUCHES = (
     ("playbooks/remove.yml", "", SITE),
     ("playbooks/run.yml", "tests/charts tests/unit", "compss"),
     ("playbooks/site.yml", "tests/gitops", SITE),
-    ("playbooks/upgrade.yml", "", "upgrade"),
+    ("playbooks/upgrade.yml", "tests/sites", "upgrade"),
     ("playbooks/verify.yml", "", "monitoring edge"),
     (
         "plugins/*",
@@ -66,6 +66,7 @@ TOUCHES = (
         "release check monitoring",
     ),
     ("plugins/*/application.py", "", "compss"),
+    ("plugins/callback/pipeline.py", "tests/sites", ""),
     ("plugins/*/volume.py", "", "upgrade"),
     ("plugins/*/bundle*.py", "", "airgap"),
     ("plugins/*/nodes.py", "", "edge"),
