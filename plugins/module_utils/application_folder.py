@@ -10,7 +10,9 @@ import hashlib
 import os
 import stat
 import tarfile
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,6 +146,22 @@ def as_values(folder: Folder) -> dict[str, Any] | None:
         if path.stat().st_mode & 0o111:
             programs.append(name)
     return {"files": files, "binaryFiles": binary, "executables": programs}
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The folder that ``pack`` has written to a file; a folder as it is."""
+    if not path.is_file():
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="application-") as scratch:
+        try:
+            with tarfile.open(path) as archive:
+                # Modes and links stay as they are: who packed it has left out what leads outside.
+                archive.extractall(scratch, filter="fully_trusted")  # noqa: S202
+        except tarfile.TarError as error:
+            raise FolderError(f"{path} is no archive: {error}. Expected a folder, or what is in a bundle.") from error
+        yield Path(scratch)
 
 
 def pack(folder: Folder, archive: Path) -> None:

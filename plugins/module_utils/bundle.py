@@ -6,6 +6,7 @@ SHA256SUMS         digest of every other file, as sha256sum writes and checks it
 sbom.cdx.json      what it consists of (CycloneDX)
 charts/            <name>-<version>.tgz
 images/            an OCI image layout
+applications/      folders of applications, packed: <name>.tgz
 bin/               archives of Helm, as its makers name them
 collections/       for ansible-galaxy
 wheels/            for pip
@@ -182,6 +183,10 @@ def _files(folder: Path) -> Iterator[Json]:
         name, version, _rest = path.name.removesuffix(".whl").split("-", 2)
         purl = f"pkg:pypi/{name.lower().replace('_', '-')}@{version}?file_name={path.name}"
         yield _component("library", name, version, purl, file_digest(path))
+    for path in sorted((folder / "applications").glob("*.tgz")):
+        digest = file_digest(path)
+        purl = f"pkg:generic/application/{path.stem}@{digest[:12]}"
+        yield _component("application", path.stem, digest[:12], purl, digest)
     for path in sorted((folder / "programs").glob("[!.]*")):
         digest = file_digest(path)
         yield _component("application", path.name, digest[:12], f"pkg:generic/{path.name}@{digest[:12]}", digest)

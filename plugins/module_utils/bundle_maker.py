@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.continuum.edge.plugins.module_utils import bundle, helm, oci
+from ansible_collections.continuum.edge.plugins.module_utils import application_folder, bundle, helm, oci
 
 # pip's names of the architectures.
 PLATFORMS = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -30,9 +30,13 @@ class Request:
     folder: Path
     #: As the roles describe them: name, namespace, chart, repo, version and values.
     releases: list[dict[str, Any]]
+    #: Folders of applications by the applications' names.
+    applications: dict[str, str]
     #: Images besides those that the releases ask for.
     images: list[str]
     architectures: list[str]
+    #: An OCI image layout that is looked in first; None where there is none.
+    layout: Path | None
     #: The registry that has all images under their full names; empty where each comes from its own.
     registry: str
     #: Whether that registry is spoken to in plain HTTP.
@@ -67,6 +71,7 @@ def make(
         images = maker.charts()
         maker.images(images | {str(oci.Reference.parse(name)) for name in request.images})
         maker.binaries()
+        maker.applications()
         maker.collections()
         maker.wheels()
         maker.programs()
@@ -76,7 +81,7 @@ def make(
 
 def _refuse_foreign(folder: Path) -> None:
     """Refuse a folder that has something else than a bundle in it: the bundle's maker removes what is no part of it."""
-    parts = {"charts", "images", "bin", "collections", "wheels", "programs", bundle.SUMS, bundle.SBOM}
+    parts = {"applications", "charts", "images", "bin", "collections", "wheels", "programs", bundle.SUMS, bundle.SBOM}
     if folder.is_dir() and (foreign := sorted({path.name for path in folder.iterdir()} - parts)):
         raise bundle.BundleError(
             f"{folder} has {', '.join(foreign)}, which are not of a bundle. Expected a folder for the bundle alone: "
@@ -121,8 +126,12 @@ class Maker:
         layout = oci.Layout(self.folder / "images")
         architectures = self.request.architectures
         images = {}
+        made = oci.Layout(self.request.layout) if self.request.layout else None
         for name in sorted(names):
             self.report(f"image {name}")
+            if made and name in made.images():
+                images[name] = oci.copy(made, name, layout)
+                continue
             reference = oci.Reference.parse(name)
             mirror = self.request.registry
             registry = oci.Registry(mirror or reference.host, self.request.insecure and bool(mirror))
@@ -169,6 +178,17 @@ class Maker:
     def own_architecture() -> str:
         machine = subprocess.run(["uname", "-m"], capture_output=True, text=True, check=True).stdout.strip()
         return {name: each for each, name in PLATFORMS.items()}.get(machine, machine)
+
+    def applications(self) -> None:
+        for name, path in sorted(self.request.applications.items()):
+            self.report(f"application {name}")
+            target = self.scratch / f"{name}.tgz"
+            try:
+                with application_folder.unpacked(Path(path)) as root:
+                    application_folder.pack(application_folder.read(root), target)
+            except application_folder.FolderError as error:
+                raise bundle.BundleError(str(error)) from error
+            self.write(f"applications/{target.name}", target.read_bytes())
 
     def collections(self) -> None:
         for path in self.request.collections:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -314,6 +315,17 @@ def _pull_blob(registry: Registry, repository: str, digest: str, layout: Layout)
         partial.unlink()
         raise OciError(f"Registry {registry.host} gives something else for blob {digest} of {repository}.")
     partial.replace(path)
+
+
+def copy(source: Layout, name: str, target: Layout) -> Json:
+    """Bring an image of one layout into another one. Returns its descriptor."""
+    image = source.images()[name]
+    for digest, _descriptor in source.walk(image):
+        path = target.blob(digest)
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source.blob(digest), path)
+    return {key: image[key] for key in ("mediaType", "digest", "size")}
 
 
 def push(registry: Registry, repository: str, tag: str, layout: Layout, image: Json) -> bool:

@@ -14,7 +14,7 @@ description:
     rules are those of its C(.dockerignore), or else of its C(.gitignore).
 options:
   folder:
-    description: The folder; a relative one begins where the user stands.
+    description: The folder, or an archive of one; a relative path begins where the user stands.
     type: path
     required: true
   file:
@@ -104,10 +104,11 @@ def main() -> None:
     if find_spec("pathspec") is None:
         module.fail_json(msg=missing_required_lib("pathspec"))
     try:
-        folder = application_folder.read(Path(module.params["folder"]))
-        answer = look(folder, module.params["file"], module.params["limit"])
-        if module.params["archive"] and not module.check_mode:
-            application_folder.pack(folder, Path(module.params["archive"]))
+        with application_folder.unpacked(Path(module.params["folder"])) as root:
+            folder = application_folder.read(root)
+            answer = look(folder, module.params["file"], module.params["limit"])
+            if module.params["archive"] and not module.check_mode:
+                application_folder.pack(folder, Path(module.params["archive"]))
     except application_folder.FolderError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -38,6 +38,13 @@ options:
     type: list
     elements: dict
     default: []
+  applications:
+    description: Folders of applications, by the names of these.
+    type: dict
+    default: {}
+  layout:
+    description: Folder in the form of the OCI image layout, with images that are built here. It is looked in first.
+    type: path
   images:
     description: Images besides those that the releases ask for.
     type: list
@@ -112,10 +119,11 @@ from ansible_collections.continuum.edge.plugins.module_utils.progress import rep
 
 
 def request(parameters: dict[str, Any]) -> bundle_maker.Request:
-    paths = ("dest", "state", "collections", "programs")
+    paths = ("dest", "state", "collections", "layout", "programs")
     return bundle_maker.Request(
         folder=Path(parameters["dest"]),
         collections=[Path(path) for path in parameters["collections"]],
+        layout=Path(parameters["layout"]) if parameters["layout"] else None,
         programs=Path(parameters["programs"]) if parameters["programs"] else None,
         **{name: value for name, value in parameters.items() if name not in paths},
     )
@@ -128,7 +136,9 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "verified"], "default": "present"},
             # Values may have secrets: Ansible shows none of them.
             "releases": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "applications": {"type": "dict", "default": {}},
             "images": {"type": "list", "elements": "str", "default": []},
+            "layout": {"type": "path"},
             "architectures": {"type": "list", "elements": "str", "default": ["amd64", "arm64"]},
             "registry": {"type": "str", "default": ""},
             "insecure": {"type": "bool", "default": False},

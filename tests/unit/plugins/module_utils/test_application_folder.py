@@ -120,3 +120,10 @@ def test_the_digest_follows_names_modes_and_content(tmp_path: Path) -> None:
     (root / "a").rename(root / "b")
     digests.add(application_folder.read(root).digest())
     assert len(digests) == 4
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "map.tgz"
+    path.write_text("text")
+    with pytest.raises(FolderError, match=r"map\.tgz is no archive"), application_folder.unpacked(path):
+        pass

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.continuum.edge.plugins.module_utils import bundle
+from ansible_collections.continuum.edge.plugins.module_utils import application_folder, bundle, oci
 from ansible_collections.continuum.edge.plugins.module_utils.bundle_maker import Request, make
 
 
@@ -28,8 +29,10 @@ def request_(tmp_path: Path) -> Request:
     return Request(
         folder=tmp_path / "bundle",
         releases=[],
+        applications={},
         images=[],
         architectures=["amd64", "arm64"],
+        layout=None,
         registry="",
         insecure=False,
         helm=str(helm),
@@ -97,4 +100,49 @@ def test_programs_are_packed_as_they_are(request_: Request, tmp_path: Path) -> N
     (programs / "kube").write_bytes(b"another")
     assert made(request)[0]
     assert (packed / "kube").read_bytes() == b"another"
+    assert bundle.verify(request.folder)
+
+
+def test_folders_of_applications_are_packed_as_they_are(request_: Request, tmp_path: Path) -> None:
+    folder = tmp_path / "kriging"
+    (folder / "lib").mkdir(parents=True)
+    (folder / "lib" / "__init__.py").write_text("x = 1\n")
+    (folder / "run.sh").write_text("#!/bin/sh\n")
+    (folder / "run.sh").chmod(0o755)
+    request = dataclasses.replace(request_, applications={"map": str(folder)})
+    made(request)
+    archive = request.folder / "applications" / "map.tgz"
+    with application_folder.unpacked(archive) as root:
+        assert application_folder.read(root).digest() == application_folder.read(folder).digest()
+        assert (root / "run.sh").stat().st_mode & 0o777 == 0o755
+    assert not made(request)[0]
+    (folder / "lib" / "__init__.py").write_text("x = 2\n")
+    assert made(request)[0]
+    assert bundle.verify(request.folder)
+    assert made(request_)[0]
+    assert not archive.exists()
+
+
+def test_an_application_that_is_not_there_is_refused(request_: Request, tmp_path: Path) -> None:
+    with pytest.raises(bundle.BundleError, match="nowhere"):
+        made(dataclasses.replace(request_, applications={"map": str(tmp_path / "nowhere")}))
+
+
+def test_an_image_that_is_built_here_comes_from_its_layout(request_: Request, tmp_path: Path) -> None:
+    layout = oci.Layout(tmp_path / "layout")
+    config = layout.store(b'{"architecture": "amd64", "os": "linux"}')
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 40},
+        "layers": [],
+    }
+    content = json.dumps(manifest).encode()
+    image = {"mediaType": manifest["mediaType"], "digest": layout.store(content), "size": len(content)}
+    name = "registry.invalid/a:v1"
+    layout.write({name: image})
+    request = dataclasses.replace(request_, images=[name], layout=layout.folder)
+    made(request)
+    bundled = oci.Layout(request.folder / "images").images()[name]
+    assert {key: bundled[key] for key in image} == image, "one image stays one, and becomes no index"
     assert bundle.verify(request.folder)

@@ -194,3 +194,12 @@ def test_what_has_lost_its_name_is_left_out(registry: Served, layout: oci.Layout
     assert list(layout.images()) == ["registry.example/a:v1"]
     layout.write(layout.images())
     assert len(layout.index()) == 1
+
+
+def test_a_copy_has_all_of_an_image(registry: Served, layout: oci.Layout, tmp_path: Path) -> None:
+    layout.write({"registry.example/a:v1": oci.pull(registry, "a", "v1", ["amd64", "arm64"], layout)})
+    other = oci.Layout(tmp_path / "other")
+    other.write({"b": oci.copy(layout, "registry.example/a:v1", other)})
+    assert {digest for digest, _ in other.walk(other.images()["b"])} == {
+        digest for digest, _ in layout.walk(layout.images()["registry.example/a:v1"])
+    }
