@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the table of the PyCOMPSs API in README.md from api.yml: `table.py` writes it, `table.py --check` compares."""
+"""Writes README.md's tables: the PyCOMPSs API from api.yml, runcompss' options from pycompss_dask/options.py.
+
+`table.py` writes them, `table.py --check` compares.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ import yaml
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"
-BEGIN, END = "<!-- The table is written by table.py from api.yml. -->\n", "<!-- End of the table. -->\n"
+END = "<!-- End of the table. -->\n"
+sys.path.insert(0, str(HERE / "src"))
+
+from pycompss_dask import options  # noqa: E402
 
 
 def entries() -> dict[str, Any]:
@@ -43,7 +49,7 @@ def _rows(where: str, entry: dict[str, Any]) -> list[str]:
 
 
 def table() -> str:
-    """The table in Markdown."""
+    """The table of the API in Markdown."""
     rows = ["| where | | names |", "|---|---|---|"]
     for chapter in ("modules", "arguments"):
         for where, entry in entries()[chapter].items():
@@ -51,11 +57,17 @@ def table() -> str:
     return "\n".join([*rows, ""])
 
 
+TABLES = {"api.yml": table, "options.py": options.table}
+
+
 def written(text: str) -> str:
-    """README.md's text with the table as it is now."""
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}{table()}{END}{tail}"
+    """README.md's text with the tables as they are now."""
+    for source, content in TABLES.items():
+        begin = f"<!-- The table is written by table.py from {source}. -->\n"
+        head, _, rest = text.partition(begin)
+        _, _, tail = rest.partition(END)
+        text = f"{head}{begin}{content()}{END}{tail}"
+    return text
 
 
 def main() -> int:

@@ -441,14 +441,15 @@ def test_end_of_the_application_is_told_once(tmp_path: Path) -> None:
 
 
 def test_options_of_compss_are_taken_or_warned_of(tmp_path: Path) -> None:
-    (tmp_path / "env.sh").write_text("GREETING='good day'\necho noise\n")
+    (tmp_path / "first.sh").write_text("NAME=day\n")
+    (tmp_path / "env.sh").write_text('GREETING="good $NAME"\necho noise\n')
     (tmp_path / "shown.py").write_text("import os, sys\nprint(os.environ['GREETING'], sys.argv[1:])\n")
     options = (
         "--computing_units=1",
         "--classpath=/x.jar",
         "--summary",
         "--tracing=basic",
-        f"--env_script={tmp_path}/env.sh",
+        f"--env_script={tmp_path}/first.sh:{tmp_path}/env.sh",
     )
     ended = runcompss(f"--log_dir={tmp_path}/logs", *options, str(tmp_path / "shown.py"), "--classpath", "own")
     assert ended.returncode == 0, ended.stderr

@@ -2,4 +2,6 @@
 
 from compss_telemetry import limits
 
+__version__ = "0.1.0"
+
 limits.engine_measures = True

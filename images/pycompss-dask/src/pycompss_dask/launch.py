@@ -19,48 +19,48 @@ from typing import Any, NoReturn
 
 from compss_telemetry.sink import open_sink
 
-from . import context, settings, storage
+from . import __version__, context, settings, storage
 from .errors import COMPSsException, PyCOMPSsException, TaskFailed
+from .options import sort_out, table
 from .results import Results
 from .storage import Storage
 
 ENDING = 60  # seconds in which an application that failed has ended, at most
 MAX_SOURCES = 20_000
 MAX_SOURCE_BYTES = 64 << 20
-# Options of COMPSs' own runcompss that mean nothing here: accepted, so that a command line serves both engines, and
-# named in a warning. Those with a value, and those without.
-VALUED = (
-    *("project", "resources", "scheduler", "scheduler_config", "comm", "conn", "streaming", "streaming_master_name"),
-    *("streaming_master_port", "cpu_affinity", "gpu_affinity", "fpga_affinity", "fpga_reprogram", "io_executors"),
-    *("task_count", "external_debugger", "jmx_port", "task_execution", "master_name"),
-    *("jvm_master_opts", "jvm_workers_opts", "input_profile", "output_profile", "uuid", "base_log_dir", "classpath"),
-    *("library_path", "appdir", "master_working_dir", "python_interpreter", "python_worker_cache", "python_mpi_worker"),
-    *("python_propagate_virtual_environment", "python_cache_profiler", "external_adaptation", "checkpoint"),
-    *("checkpoint_params", "checkpoint_folder", "shutdown_in_node_failure", "trace_label", "extrae_config_file"),
-    *("extrae_config_file_python", "tracing_task_dependencies", "generate_trace", "delete_trace_packages"),
-    *("custom_threads", "reuse_on_block", "nested_enabled"),
-)
-FLAGS = ("summary", "gen_coredump", "keep_workingdir", "python_memory_profile", "data_provenance", "provenance", "ear")
+
+
+class _Table(argparse.Action):
+    """`--opts`."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        print(table(), end="")
+        parser.exit()
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options and the script's own arguments; ends with status 2 where they are wrong or refused."""
     parser = argparse.ArgumentParser(
         prog="runcompss",
         description="Run a PyCOMPSs script on Dask. Everything after the script is the script's own.",
         allow_abbrev=False,
     )
+    parser.add_argument("-v", "--version", action="version", version=f"PyCOMPSs on Dask {__version__}")
+    parser.add_argument("--opts", action=_Table, nargs=0, help="print what each option of COMPSs does here")
     parser.add_argument("--lang", default="python", choices=["python"], help="language of the application")
-    parser.add_argument("-d", "--debug", action="store_true", help="log more")
-    # A value after a space could be the script: COMPSs knows values after an equals sign alone.
-    for letter, name, what in (("g", "graph", "graph"), ("t", "tracing", "trace")):
-        levels = ("true", "false", "basic", "advanced", "scorep", "arm-map", "arm-ddt")
-        names = (f"-{letter}", f"--{name}", *[f"--{name}={level}" for level in levels])
-        parser.add_argument(*names, action="store_true", help=f"the {what} is always written")
-    parser.add_argument("--log_level", default="info", choices=["trace", "debug", "info", "api", "off"])
-    parser.add_argument("--log_dir", default="~", help="folder whose .COMPSs gets the results folders")
+    levels = ["true", "basic", "advanced"]
+    parser.add_argument("--graph", choices=["true"], help="the graph is always written (-g)")
+    parser.add_argument("--tracing", choices=levels, help="the trace is always written (-t)")
+    parser.add_argument("--task_execution", choices=["compss"], help="where tasks run")
+    parser.add_argument("--streaming", choices=["NONE"], help="streams need COMPSs")
+    parser.add_argument(
+        "--log_dir", "--base_log_dir", default="~", help="folder whose .COMPSs gets the results folders"
+    )
     parser.add_argument("--specific_log_dir", help="the results folder itself")
     parser.add_argument("--pythonpath", default="", help="folders to import from, separated by colons")
-    parser.add_argument("--monitoring", type=int, default=2000, help="milliseconds between updates of COMPSs_state.xml")
+    parser.add_argument(
+        "--monitoring", type=int, default=2000, help="milliseconds between updates of COMPSs_state.xml (-m: 2000)"
+    )
     parser.add_argument("--wall_clock_limit", type=int, default=0, help="seconds after which the application is ended")
     parser.add_argument("--master_port", type=int, default=0, help="port on which workers reach the scheduler")
     parser.add_argument("--workers", type=int, default=0, help="wait for this many workers that come by themselves")
@@ -82,17 +82,14 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--storage_impl", help="where persistent objects are: redis or dataclay")
     parser.add_argument("--storage_conf", help="the storage's configuration file")
     parser.add_argument("--env_script", help="shell script whose environment the application gets")
-    for name in VALUED:
-        parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
-    for name in FLAGS:
-        # The option is the same one with a value; what follows a space is never its value.
-        parser.add_argument(
-            f"--{name}", f"--{name}=true", f"--{name}=false", action="store_true", dest=name, help=argparse.SUPPRESS
-        )
     parser.add_argument("script", help="the application")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the application's own arguments")
-    options = parser.parse_args(arguments)
-    options.without_effect = [name for name in (*VALUED, *FLAGS) if getattr(options, name) not in (None, False)]
+    try:
+        kept, without_effect = sort_out(arguments)
+    except PyCOMPSsException as error:
+        parser.error(str(error))
+    options = parser.parse_args(kept)
+    options.without_effect = without_effect
     return options, options.arguments
 
 
@@ -395,12 +392,13 @@ def main(arguments: list[str] | None = None) -> int:
     application.results.log("INFO", f"runcompss {shlex.join(given)}")
     application.results.log("INFO", "engine: Dask (PyCOMPSs API)")
     if options.without_effect:
-        message = f"without effect on the Dask engine: {', '.join(f'--{name}' for name in options.without_effect)}"
+        message = f"without effect on the Dask engine: {', '.join(options.without_effect)}"
         application.results.log("WARN", message)
         print(f"runcompss: {message}", file=sys.stderr)
     try:
         if options.env_script:
-            os.environ.update(environment_of(options.env_script))
+            for each in options.env_script.split(":"):
+                os.environ.update(environment_of(each))
         with application.storage.used(worker=False) if application.storage else contextlib.nullcontext():
             application.connect()
             status = application.run()
