@@ -66,6 +66,7 @@ def test_texts_of_a_back_end_are_no_markup(serve: Callable[..., Api], prometheus
 
 def test_what_has_ended_is_shown_when_it_was(serve: Callable[..., Api], prometheus: str, page: Page) -> None:
     page.goto(f"{serve(PROMETHEUS_URL=prometheus).client.base_url}/#/compss-application")
+    expect(page.get_by_label("Application")).to_have_value("matmul")
     page.get_by_label("Application").select_option("cholesky")
     workers = page.get_by_role("article").filter(has=page.get_by_role("heading", name="Workers", exact=True))
     state = workers.locator(".state")

@@ -74,6 +74,13 @@ function choice(name, title, options, current, onchange) {
 // $task stands for the task that is chosen.
 const filled = (title) => title.replace(/\$(\w+)/g, (_, name) => state.chosen[name] || TEXTS.any);
 
+// The first of the values that the label has now; where all have ended, the first.
+async function present(variable, labelSelector, values, view) {
+  const answer = values.length > 1 ? await asked("values", { metric: variable.record, labelSelector }, view) : null;
+  const now = new Set(answer?.values.map(({ labels }) => labels[variable.label]));
+  return values.find((value) => now.has(value)) ?? values[0] ?? "";
+}
+
 // The values of a variable are those that the label of its record had in the range: what has ended can be looked at, too.
 async function variables(board, view) {
   const made = [];
@@ -87,7 +94,9 @@ async function variables(board, view) {
       .sort((one, two) => one.localeCompare(two, "en", { numeric: true }));
     const options = values.map((value) => [value, value]);
     if (variable.multi) options.unshift(["", TEXTS.any]);
-    if (!options.some(([value]) => value === (state.chosen[variable.name] ?? ""))) state.chosen[variable.name] = options[0]?.[0] ?? "";
+    if (!options.some(([value]) => value === (state.chosen[variable.name] ?? ""))) {
+      state.chosen[variable.name] = variable.multi ? "" : await present(variable, parameters.labelSelector, values, view);
+    }
     if (values.length > 1) {
       made.push(choice(variable.name, variable.title, options, state.chosen[variable.name], (value) => {
         state.chosen[variable.name] = value;
