@@ -30,14 +30,15 @@ class Channel:
             else:
                 packed.append(value)
         shared = [type(value) is Blob and bool(value.sizes) for value in stored]
-        spare = {size: descriptor for size in lent if (descriptor := wire.pool.take(size)) >= 0}
-        descriptors += spare.values()
-        data = pickle.dumps((head, packed, shared if descriptors else None, tuple(spare)), protocol=5)
+        spare = [(size, descriptor) for size in lent if (descriptor := wire.pool.take(size)) >= 0]
+        descriptors += [descriptor for _, descriptor in spare]
+        sizes = tuple(size for size, _ in spare)
+        data = pickle.dumps((head, packed, shared if descriptors else None, sizes), protocol=5)
         self.socket.sendall(_HEADER.pack(len(data), len(descriptors)))
         for start in range(0, len(descriptors), _DESCRIPTORS):
             socket.send_fds(self.socket, [b"F"], descriptors[start : start + _DESCRIPTORS])
         self.socket.sendall(data)
-        for descriptor in spare.values():
+        for _, descriptor in spare:
             os.close(descriptor)  # it comes back with the answer, or is gone
 
     def receive(self) -> tuple[Any, list[Any]]:

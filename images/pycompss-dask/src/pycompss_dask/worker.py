@@ -37,7 +37,8 @@ from .storage import Storage
 from .wire import MISSING, Blob, Call, Outcome, Outputs
 
 MAX_OUTPUT = 1 << 20  # bytes of a task's printed output that travel to the master
-POOL = 128 << 20  # bytes of shared memory kept for reuse
+POOL = 128 << 20  # bytes of shared memory kept for reuse, and no more than a part of the worker's memory
+POOL_SHARE = 1 / 16
 START_DELAY = 0.2  # a task that ends sooner is reported once, at its end
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AGAIN = object()  # in place of stored values: the task is to be tried again
@@ -281,7 +282,7 @@ class Host(WorkerPlugin):
         #: Bytes of the outputs of the last task of each name: the next one's are likely to be as large.
         self.sizes: dict[str, tuple[int, ...]] = {}
         wire.recycles = True
-        wire.pool.limit = POOL
+        wire.pool.limit = min(POOL, int(memory.limit() * POOL_SHARE))
         #: By the number of the task: its executor, its begin in seconds since 1970, its name.
         self.running: dict[int, tuple[Slot, float, str]] = {}
         #: Those of `running` that the master was told of.
@@ -295,6 +296,9 @@ class Host(WorkerPlugin):
         for slot in self.all:
             slot.closed = True
             slot.stop()
+        # The next run's values have other sizes.
+        wire.pool.limit = 0
+        wire.pool.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def announce(self) -> None:
