@@ -45,7 +45,7 @@ SERIES: list[tuple[str, dict[str, str], float]] = [
         for index, mountpoint in enumerate(MOUNTPOINTS)
     ),
     ("namespace:camera_frames:rate", {"namespace": "cameras"}, 25.0),
-    ("compss_application:info:max", {"namespace": "compss", "application": "matmul"}, 1.0),
+    ("compss_application:info:max", {"namespace": "compss", "application": "matmul", "engine": "dask"}, 1.0),
     ("compss_application:progress:ratio", {"namespace": "compss", "application": "matmul"}, 0.5),
     ("compss_application:tasks:sum", {"namespace": "compss", "application": "matmul", "state": "running"}, 3.0),
     ("up", {"job": "cadvisor", "node": "edge-1"}, 1.0),

@@ -19,6 +19,8 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page that fails with its first error."""
     opened = browser.new_page(viewport={"width": 390, "height": 844})
     faults: list[str] = []
+    # The library comes with the image; what it draws, the scenario looks at.
+    opened.add_init_script("window.uPlot = function () {};")
     opened.on("pageerror", lambda error: faults.append(str(error)))
     yield opened
     opened.close()
@@ -77,3 +79,13 @@ def test_what_has_ended_is_shown_when_it_was(serve: Callable[..., Api], promethe
     # The second half of the hour has no state.
     assert drawn["x"] == pytest.approx(track["x"], abs=0.1 * track["width"])
     assert drawn["width"] == pytest.approx(track["width"] / 2, abs=0.1 * track["width"])
+
+
+def test_a_row_has_what_all_records_of_one_application_say(
+    serve: Callable[..., Api], prometheus: str, page: Page
+) -> None:
+    page.goto(f"{serve(PROMETHEUS_URL=prometheus).client.base_url}/#/compss-fleet")
+    # The engine is a label of one record, the progress is another record.
+    row = page.get_by_role("row").filter(has_text="matmul").filter(has_text="dask")
+    expect(row).to_contain_text("50 %")
+    expect(page.get_by_role("row").filter(has_text="matmul")).to_have_count(1)

@@ -37,11 +37,14 @@ function bargauge(panel, answer) {
 function table(panel, answer) {
   const by = panel.options.by;
   const alone = panel.queries.length === 1;
+  // Some records tell more of the same thing: what all have tells which row is meant.
+  const all = by.filter((label) => answer.queries.every((list) => list.every(({ labels }) => label in labels)));
+  const shared = all.length ? all : by;
   const rows = new Map();
   const more = new Set();
   answer.queries.forEach((list, number) => {
     for (const { labels, points } of list) {
-      const key = JSON.stringify(alone ? labels : by.map((label) => labels[label]));
+      const key = JSON.stringify(alone ? labels : shared.map((label) => labels[label]));
       if (!rows.has(key)) rows.set(key, { labels: {}, values: [] });
       Object.assign(rows.get(key).labels, labels);
       rows.get(key).values[number] = points.at(-1)?.[1];
