@@ -12,6 +12,7 @@ from pycompss.api.api import compss_wait_on
 from pycompss_dask.errors import TaskFailed
 from pycompss_dask.memory import ROOT
 from support import Cluster, launch
+from tools import eventually
 
 LIMIT = 256 << 20
 
@@ -42,3 +43,19 @@ def test_task_that_runs_out_of_memory_is_told_so_and_not_tried_again(limited: Cl
     assert len((tmp_path / "runs").read_text().splitlines()) == 2
     assert message in (tmp_path / "results" / "runtime.log").read_text()
     assert runtime.results.states == {"COMPLETED": 1, "FAILED": 1}
+
+
+def test_worker_forgets_the_tasks_of_a_chain_before_its_end(own_cluster: Cluster, tmp_path: Path) -> None:
+    own_cluster.worker("one", "--computing_units=1")
+    client = own_cluster.connect(1)
+    launch(client, tmp_path / "results")
+    value = 0
+    for _ in range(200):
+        value = faulty.double(value)
+    assert compss_wait_on(value) == 0
+
+    def remembered() -> int:
+        return sum(client.run(lambda dask_worker: len(dask_worker.state.tasks)).values())
+
+    # The last one, whose value the main program may ask for again, and what is on its way.
+    eventually(lambda: remembered() < 20, what="the worker forgets")

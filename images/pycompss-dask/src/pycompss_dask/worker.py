@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dask.sizeof import sizeof
+from dask.typing import Key
 from distributed import Reschedule, Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 from distributed.protocol.serialize import dask_deserialize, dask_serialize
@@ -300,6 +301,14 @@ class Host(WorkerPlugin):
         wire.pool.limit = 0
         wire.pool.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def transition(self, key: Key, start: str, finish: str, **_: Any) -> None:  # noqa: ARG002
+        """A task that has its value needs those before it no more, which Dask would remember to the end of the chain."""
+        if finish == "memory":
+            task = self.worker.state.tasks[key]
+            for dependency in task.dependencies:
+                dependency.dependents.discard(task)
+            task.dependencies.clear()
 
     def announce(self) -> None:
         """Tell of the tasks that have been running for a while; those that ended tell of themselves."""
