@@ -102,3 +102,26 @@ def test_an_entry_point_refuses_what_it_does_not_take(
     output = " ".join((done.stdout + done.stderr).split())
     assert (done.returncode != 0) == bool(fault), output
     assert fault in output
+
+
+def facts(role: Path) -> set[str]:
+    """Names that the role's tasks set as facts for others, after the role's own name."""
+    tasks = [
+        task
+        for file in (role / "tasks").glob("*.yml")
+        for task in yaml.safe_load(file.read_text(encoding="utf-8")) or []
+    ]
+    names = [name for task in tasks for name in task.get("ansible.builtin.set_fact", {})]
+    return {name.removeprefix(f"{role.name}_") for name in names if name.startswith(f"{role.name}_")}
+
+
+# Those that refuse variables which they do not know.
+STRICT = sorted(path.parents[1] for path in ROOT.glob("roles/*/tasks/preflight.yml"))
+
+
+@pytest.mark.parametrize("role", STRICT, ids=lambda path: path.name)
+def test_what_a_role_hands_on_is_not_refused_by_its_next_call(role: Path) -> None:
+    handed_on = yaml.safe_load((ROOT / "roles/common/vars/main.yml").read_text(encoding="utf-8"))["_common_handed_on"]
+    specs = yaml.safe_load((role / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
+    documented = {name.removeprefix(f"{role.name}_") for spec in specs.values() for name in spec.get("options", {})}
+    assert facts(role) <= {*handed_on, *documented}
