@@ -303,7 +303,7 @@ class Host(WorkerPlugin):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def transition(self, key: Key, start: str, finish: str, **_: Any) -> None:  # noqa: ARG002
-        """A task that has its value needs those before it no more, which Dask would remember to the end of the chain."""
+        """A task that has its value needs those before it no more; Dask would remember them to the end of the chain."""
         if finish == "memory":
             task = self.worker.state.tasks[key]
             for dependency in task.dependencies:
