@@ -141,7 +141,8 @@ def outcome(site: str, stats: Any, rows: list[Mapping[str, Any]], failure: str) 
         "site": site,
         "status": status,
         "changed": stats.changed.get(site, 0),
-        "failure": failure,
+        # What failed and was rescued is no failure of the site.
+        "failure": failure if status in ("failed", "unreachable") else "",
         "components": rows,
     }
 
@@ -199,9 +200,6 @@ class CallbackModule(CallbackBase):
         if path := self._path("results"):
             for site in self._sites:
                 became = outcome(site, stats, self._rows.get(site, []), self._failures.get(site, ""))
-                if became["status"] in ("ok", "not reached"):
-                    # What failed and was rescued is no failure of the site.
-                    became["failure"] = ""
                 _write(path / f"{site}.json", json.dumps(became, indent=1, default=str) + "\n")
 
 

@@ -129,6 +129,8 @@ GIVEN = frozenset(
     ]
 )
 
+NO_HISTORY = "the back-end kubernetes has no history: nothing keeps it without Prometheus"
+
 Figure = tuple[str, dict[str, str], float]
 
 
@@ -206,10 +208,10 @@ class Kubernetes:
         return await self.cluster.items(f"apis/metrics.k8s.io/v1beta1/{what}")
 
     async def history(self, *_: Any) -> list[Series]:
-        raise NotGiven("the back-end kubernetes has no history: nothing keeps it without Prometheus")
+        raise NotGiven(NO_HISTORY)
 
     async def label_values(self, *_: Any) -> list[str]:
-        raise NotGiven("the back-end kubernetes has no history: nothing keeps it without Prometheus")
+        raise NotGiven(NO_HISTORY)
 
     async def drawn(self, *_: Any) -> list[list[Series]]:
         raise NotGiven("the back-end kubernetes has no boards: they are drawn from records that Prometheus keeps")
