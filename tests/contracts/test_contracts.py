@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,14 +105,18 @@ def test_an_entry_point_refuses_what_it_does_not_take(
     assert fault in output
 
 
+def flat(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The tasks, and those of their blocks."""
+    for task in tasks:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from flat(task.get(part, []))
+
+
 def facts(role: Path) -> set[str]:
     """Names that the role's tasks set as facts for others, after the role's own name."""
-    tasks = [
-        task
-        for file in (role / "tasks").glob("*.yml")
-        for task in yaml.safe_load(file.read_text(encoding="utf-8")) or []
-    ]
-    names = [name for task in tasks for name in task.get("ansible.builtin.set_fact", {})]
+    files = [yaml.safe_load(file.read_text(encoding="utf-8")) or [] for file in (role / "tasks").glob("*.yml")]
+    names = [name for tasks in files for task in flat(tasks) for name in task.get("ansible.builtin.set_fact", {})]
     return {name.removeprefix(f"{role.name}_") for name in names if name.startswith(f"{role.name}_")}
 
 
