@@ -475,9 +475,9 @@ def measure(folder: Path) -> None:
         for name in rounds[0]:
             progress(f"{statistics.median(one[name] for one in rounds):8.3f} s  {name}")
         total = statistics.median(sum(one.values()) for one in rounds)
-        figure(f"All rule groups evaluated, one after the other ({STEP} s interval)", round(total, 2), "s", STEP / 5)
+        figure(f"All rule groups evaluated, one after the other ({STEP} s interval)", round(total, 2), "s", STEP / 10)
         slowest = statistics.median(max(one.values()) for one in rounds)
-        figure("The slowest rule group", round(slowest, 2), "s", STEP / 5)
+        figure("The slowest rule group", round(slowest, 2), "s", STEP / 10)
         figure("CPU that Prometheus takes for it", round(cpu, 2), "CPU s", None)
         recorded = server.ask("query", query='count({__name__=~".+:.+:.+"})')["result"][0]["value"][1]
         figure(f"Series that the records add to {count}", int(recorded), "series", None)
