@@ -19,6 +19,10 @@ SMALL = {
     "kmeans": ("--points", "200", "--blocks", "4", "--iterations", "3"),
     "wordcount": ("--files", "4", "--words", "500"),
     "blocksort": ("--blocks", "3", "--ranges", "3", "--size", "500"),
+    "pca": ("--points", "200", "--blocks", "3", "--dimensions", "4", "--components", "2"),
+    "neighbours": ("--points", "100", "--blocks", "5", "--queries", "10", "--neighbours", "3"),
+    "forest": ("--trees", "4", "--samples", "200", "--blocks", "2", "--tests", "1", "--depth", "3"),
+    "stations": ("--stations", "2", "--days", "2"),
     "independent": ("--tasks", "50", "--iterations", "1000"),
 }
 
@@ -41,7 +45,7 @@ def test_on_the_engine(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-@pytest.mark.parametrize("name", ["kmeans", "wordcount", "blocksort"])
+@pytest.mark.parametrize("name", ["kmeans", "wordcount", "blocksort", "pca", "neighbours", "forest", "stations"])
 def test_on_fewer_and_more_workers(name: str, workers: int, tmp_path: Path) -> None:
     options = (f"--log_dir={tmp_path}", f"--local_workers={workers}", "--computing_units=1")
     ended = runcompss(*options, str(APPS / name / f"{name}.py"), *SMALL[name])
@@ -74,6 +78,12 @@ def test_wrong_results_are_noticed() -> None:
     assert not load("kmeans").correct(np.zeros((2, 2)), np.full((2, 2), 1e-6))
     assert not load("wordcount").correct({"edge": 10}, 1, 10)
     assert not load("blocksort").correct(np.sort(load("blocksort").numbers_here(10, 1)), 10, 1)
+    assert not load("pca").correct(np.zeros((9, 2)), load("pca").points_here(9, 3, 0))
+    neighbours = load("neighbours")
+    beyond = neighbours.nearest_here(neighbours.points_here(4, 1, 0), neighbours.points_here(9, 0, 0), 3, 0)[:, 1:]
+    assert not neighbours.correct(beyond, 9, 1, 4)
+    assert not load("forest").correct(np.zeros((9, 3)), 2, 9, 1, 2)
+    assert not load("stations").correct("200.0000 200\n", 1, 1)
     independent = load("independent")
     assert independent.expected(7, 12345) == independent.step.__wrapped__(7, 12345)
     assert independent.expected(7, 12345) != independent.expected(7, 12346)
@@ -86,3 +96,12 @@ def test_genetic_finds_the_minimum() -> None:
         populations = [genetic.evolve_here(p, 25, 1, island, epoch) for island, p in enumerate(populations)]
         populations = genetic.migrate_here(populations, 10)
     assert min(genetic.cost(population)[0] for population in populations) < 0.01
+
+
+def test_forest_tells_classes() -> None:
+    forest = load("forest")
+    samples = forest.samples_here(1000, 0)
+    tests = forest.samples_here(500, 1)
+    counted = sum(forest.votes_here(forest.tree_here(samples, 8, number), tests) for number in range(12))
+    # One sample in twenty has a class that is drawn, right by chance every third time.
+    assert (counted.argmax(axis=1) == forest.classes_of(tests)).mean() > 0.85
