@@ -17,6 +17,7 @@ SITE = "check monitoring upgrade edge airgap"
 #: Files, the tests without a cluster that they touch, and the scenarios. A file takes every row that it fits.
 TOUCHES = (
     ("apps/*", "tests/pycompss/test_apps.py", "compss"),
+    ("apps/queue/*", "tests/orchestrator", ""),
     ("bench/*", "tests/bench", ""),
     ("charts/compss/*", "tests/charts tests/compss tests/dashboards", "compss"),
     ("charts/docs.py", "tests/charts", ""),
@@ -33,6 +34,7 @@ TOUCHES = (
     ("images/prometheus-pages/*", "tests/pages", "default monitoring"),
     ("images/compss-monitoring/*", "tests/compss", "compss"),
     ("images/monitoring-api/*", "tests/api", "compss"),
+    ("images/orchestrator/orchestrator/twin.py", "tests/orchestrator", ""),
     ("images/pycompss-dask/*", "tests/pycompss tests/compss tests/bench", "compss"),
     ("inventories/*", "tests/gitops tests/sites", SITE),
     ("molecule/airgap/*", "", "airgap"),
@@ -96,6 +98,7 @@ TOUCHES = (
     ("tests/contracts/*", "tests/contracts", ""),
     ("tests/dashboards/*", "tests/dashboards", ""),
     ("tests/gitops/*", "tests/gitops", ""),
+    ("tests/orchestrator/*", "tests/orchestrator", ""),
     ("tests/pycompss/*", "tests/pycompss", ""),
     ("tests/pages/*", "tests/pages", ""),
     ("tests/property/*", "tests/property", ""),
