@@ -170,12 +170,22 @@ def handler(stream: Stream) -> type[BaseHTTPRequestHandler]:
                 self.answer(404, "text/plain", b"expected /settings\n")
                 return
             try:
-                settings = checked(json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0))))
+                settings = checked(json.loads(self.body()))
             except ValueError as error:
                 self.answer(400, "text/plain", f"{error}\n".encode())
                 return
             stream.change(settings)
             self.answer(200, "application/json", json.dumps(stream.settings()).encode())
+
+        def body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
 
         def answer(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)

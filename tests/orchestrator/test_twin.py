@@ -592,6 +592,13 @@ def test_rate_and_threads_change_while_the_application_runs(running: tuple[subpr
     assert process.returncode == 0
 
 
+def test_a_setting_may_come_in_pieces(running: tuple[subprocess.Popen[str], str]) -> None:
+    """As it does through the API server's proxy."""
+    _, address = running
+    answer = httpx.put(f"{address}/settings", content=iter([b'{"rate"', b": 185}"]))
+    assert (answer.status_code, answer.json()["rate"]) == (200, 185)
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
