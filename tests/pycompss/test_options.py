@@ -27,6 +27,7 @@ HONOURED_VALUES: dict[str, tuple[str, object]] = {
     "base_log_dir": ("/logs", "/logs"),
     "specific_log_dir": ("/logs", "/logs"),
     "master_port": ("8786", 8786),
+    "io_executors": ("3", 3),
     "wall_clock_limit": ("60", 60),
 }
 PRINTING = ("help", "opts", "version")

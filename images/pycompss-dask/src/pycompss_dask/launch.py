@@ -77,6 +77,12 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "--local_workers", type=int, help="start this many workers here (default: 1 where --workers is 0)"
     )
     parser.add_argument("--computing_units", type=int, default=os.cpu_count() or 1, help="of each local worker")
+    parser.add_argument(
+        "--io_executors",
+        type=int,
+        default=0,
+        help="I/O tasks that run at a time on each worker (default: as many as it has computing units)",
+    )
     parser.add_argument("--telemetry", help="Redis that gets the events of tasks, host:port or URL")
     parser.add_argument("--deadlines", help="name=seconds[+jitter],… or JSON")
     parser.add_argument("--storage_impl", help="where persistent objects are: redis or dataclay")
@@ -89,6 +95,8 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     except PyCOMPSsException as error:
         parser.error(str(error))
     options = parser.parse_args(kept)
+    if options.io_executors < 0:
+        parser.error(f"--io_executors is {options.io_executors}, expected at least 0")
     options.without_effect = without_effect
     return options, options.arguments
 
@@ -260,6 +268,7 @@ class Application:
                 on_fatal=self.fatal,
                 expected=wanted,
                 blocked_timeout=self.options.blocked_timeout,
+                io_executors=self.options.io_executors,
             )
         )
         self.sink.send([{"event": "run", "state": "started", "application": self.script.name, "time": time.time()}])

@@ -14,6 +14,7 @@ import sys
 import uuid
 
 from distributed import Scheduler, Worker
+from distributed.threadpoolexecutor import ThreadPoolExecutor
 
 from . import memory, settings
 from .resources import offered
@@ -106,6 +107,8 @@ async def _worker(options: argparse.Namespace) -> int:
                 f"tcp://{options.master}",
                 name=f"{options.name}#{uuid.uuid4().hex[:4]}",
                 nthreads=options.computing_units,
+                # In one thread more than compute I/O tasks start; they leave it at once.
+                executor=ThreadPoolExecutor(options.computing_units + 1, thread_name_prefix="compss-task"),
                 port=options.port,
                 resources=resources,
                 memory_limit=int(limit * 0.8),

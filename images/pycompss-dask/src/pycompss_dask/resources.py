@@ -59,6 +59,7 @@ OPEN = frozenset(
     if resource not in ("memory", "architecture", "software", "processor_type")
 )
 LARGE = 1e15  # a property is there for any number of tasks
+NO_UNIT = "@IO"  # what a task asks for that takes no computing unit; every worker has it
 UNASSIGNED = ("[unassigned]", "", None)
 
 
@@ -87,6 +88,7 @@ def offered(units: int, memory: float, extra: list[tuple[str, str]]) -> dict[str
     offer: dict[str, float] = {
         "units": units,
         "memory": memory,
+        NO_UNIT: LARGE,
         f"architecture={machine()}": LARGE,
         "os=linux": LARGE,
     }

@@ -31,13 +31,14 @@ from .graph import Graph
 from .ledger import Ledger, begin, drain, offer, wake
 from .progress import Progress
 from .report import Report
-from .resources import undeclared
+from .resources import NO_UNIT, undeclared
 from .results import Results
 from .storage import Storage
 from .wire import MISSING, Call, Outcome, load
 from .worker import Cancellation, Host, Offer
 
 PATIENCE = 5.0
+IO_PRIORITY = 1000  # an I/O task is the next that starts: it takes nothing from the others
 BLOCKED_TIMEOUT = 45.0  # seconds after which a task that no worker can run ends the application
 
 
@@ -59,6 +60,7 @@ class Runtime:
         on_fatal: Callable[[str], None] | None = None,
         expected: int = 0,
         blocked_timeout: float = BLOCKED_TIMEOUT,
+        io_executors: int = 0,
     ) -> None:
         #: The connection to the scheduler.
         self.client = client
@@ -97,7 +99,16 @@ class Runtime:
         client.register_plugin(Ledger())
         client.run_on_scheduler(begin)
         client.register_plugin(
-            Host(self.run, main, list(sys.path if paths is None else paths), sources, source_paths, storage, arguments),
+            Host(
+                self.run,
+                main,
+                list(sys.path if paths is None else paths),
+                sources,
+                source_paths,
+                storage,
+                arguments,
+                io_executors,
+            ),
         )
         # The workers that are there are known before the first call, as replicated tasks need them.
         self._received(client.run_on_scheduler(drain, 0.0))
@@ -188,6 +199,12 @@ class Runtime:
             body=pickle.dumps((building.positional, building.named), protocol=5),
         )
         self._offer(resources)
+        priority = definition.priority
+        if units == 0:
+            priority += IO_PRIORITY
+            resources = {**resources, NO_UNIT: 1.0}
+        elif units > 1:
+            resources = {**resources, "units": float(units)}
         outputs = len(building.outputs)
         addresses = list(self.workers) if definition.replicated and len(self.workers) > 1 else [""]
         nodes = []
@@ -196,8 +213,7 @@ class Runtime:
             node = self.graph.node(call, building.nodes, outputs + count)
             self.progress.submitted(node)
             self.results.submitted(call.task, call.name, building.reads, call.groups)
-            wanted = resources if units <= 1 else {**resources, "units": float(units)}
-            self.graph.queue(node, call, definition.priority, wanted, address)
+            self.graph.queue(node, call, priority, resources, address)
             nodes.append(node)
         node = nodes[0] if len(nodes) == 1 else self.graph.together(nodes, outputs + count)
         self.arguments.written(building, node, definition.name)

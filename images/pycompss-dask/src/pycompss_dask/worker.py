@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from dask.sizeof import sizeof
 from dask.typing import Key
-from distributed import Reschedule, Worker, get_worker
+from distributed import Reschedule, Worker, get_worker, secede
 from distributed.diagnostics.plugin import WorkerPlugin
 from distributed.protocol.serialize import dask_deserialize, dask_serialize
 from distributed.utils import sync
@@ -33,7 +33,7 @@ from tornado.ioloop import PeriodicCallback
 from . import memory, wire
 from .channel import Channel
 from .description import PREPARE
-from .resources import LARGE, undeclared
+from .resources import LARGE, NO_UNIT, undeclared
 from .storage import Storage
 from .wire import MISSING, Blob, Call, Outcome, Outputs
 
@@ -188,7 +188,7 @@ class Slot:
 
 
 class Units:
-    """The computing units of the worker, given out in the order in which they are asked for."""
+    """Computing units, or executors for I/O, of the worker: given out in the order in which they are asked for."""
 
     def __init__(self, total: int) -> None:
         #: How many there are, and how many are not given out.
@@ -233,6 +233,7 @@ class Host(WorkerPlugin):
         source_paths: list[str] | None = None,
         storage: Storage | None = None,
         arguments: Iterable[str] = (),
+        io_executors: int = 0,
     ) -> None:
         #: The run that it serves.
         self.run = run
@@ -248,6 +249,8 @@ class Host(WorkerPlugin):
         self.storage = storage
         #: The application's own arguments.
         self.arguments = list(arguments)
+        #: Tasks without a computing unit that run at a time; 0 stands for as many as there are units.
+        self.io_executors = io_executors
 
     def setup(self, worker: Worker) -> None:
         self.worker = worker
@@ -269,14 +272,19 @@ class Host(WorkerPlugin):
         worker.compss_declared = self.declared  # type: ignore[attr-defined]
         units = worker.state.nthreads
         self.units = Units(units)
+        #: What tasks that take no computing unit get instead.
+        self.io = Units(self.io_executors or units)
+        #: Those of them that are about to start: for each Dask has a thread more.
+        self.starting: set[Key] = set()
         #: Executors that run no task; the last one used comes first.
         self.slots: queue.LifoQueue[Slot] = queue.LifoQueue()
         kills = Kills()
-        #: All executors.
+        #: All executors; those beyond the units start when they are needed.
         configuration = (main, paths, self.storage, self.arguments)
-        self.all = [Slot(number, self.folder, configuration, kills) for number in range(units)]
+        self.all = [Slot(number, self.folder, configuration, kills) for number in range(units + self.io.total)]
         for slot in reversed(self.all):
-            slot.start()
+            if slot.number < units:
+                slot.start()
             self.slots.put(slot)
         #: Numbers of tasks that must not run any more.
         self.cancelled: set[int] = set()
@@ -294,6 +302,8 @@ class Host(WorkerPlugin):
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002
         self.announcer.stop()
+        self.starting.clear()
+        self._threads()
         for slot in self.all:
             slot.closed = True
             slot.stop()
@@ -302,13 +312,27 @@ class Host(WorkerPlugin):
         wire.pool.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def transition(self, key: Key, start: str, finish: str, **_: Any) -> None:  # noqa: ARG002
-        """A task that has its value needs those before it no more; Dask would remember them to the end of the chain."""
+    def transition(self, key: Key, start: str, finish: str, **_: Any) -> None:
+        """A task that has its value needs those before it no more; Dask would remember them to the end of the chain.
+
+        Dask starts no more tasks than it has threads, whatever they ask for: an I/O task brings one when it is ready,
+        and takes it along when it starts.
+        """
         if finish == "memory":
             task = self.worker.state.tasks[key]
             for dependency in task.dependencies:
                 dependency.dependents.discard(task)
             task.dependencies.clear()
+        elif finish == "ready" and NO_UNIT in self.worker.state.tasks[key].resource_restrictions:
+            # The next transition makes it "constrained", and Dask looks then for tasks to start.
+            self.starting.add(key)
+            self._threads()
+        elif start == "constrained" and key in self.starting:
+            self.starting.remove(key)
+            self._threads()
+
+    def _threads(self) -> None:
+        self.worker.state.nthreads = self.units.total + len(self.starting)
 
     def announce(self) -> None:
         """Tell of the tasks that have been running for a while; those that ended tell of themselves."""
@@ -366,6 +390,9 @@ def execute(call: Call, *dependencies: Any) -> Any:
     worker = get_worker()
     host: Host = worker.compss  # type: ignore[attr-defined]
     key = worker.get_current_task()
+    if not call.units:
+        # Dask counts the task no more: those that compute need not wait for it.
+        secede()
     execution = Execution(call, dependencies, host, key)
     stored = execution.stored()
     worker.state.tasks[key].metadata = {"compss": execution.record}
@@ -413,7 +440,8 @@ class Execution:
         refused = self.admit()
         if refused is not None:
             return refused
-        with self.host.units.taken(self.call.units):
+        available = self.host.units if self.call.units else self.host.io
+        with available.taken(max(self.call.units, 1)):
             while self.call.task not in self.host.cancelled:
                 stored = self.judge(self.run())
                 if stored is not AGAIN:
