@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -507,3 +508,27 @@ def test_what_lies_beside_the_script_is_there_for_tasks(tmp_path: Path, monkeypa
     monkeypatch.setattr(launch, "MAX_SOURCE_BYTES", 10)
     with pytest.raises(PyCOMPSsException, match="put the application into a folder of its own"):
         launch.collect(folder, "path0")
+
+
+def test_files_that_come_and_go_beside_the_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "app.py").write_text("")
+    (tmp_path / "kept.json").write_text("{}")
+    (tmp_path / "nowhere.py").symlink_to(tmp_path / "gone.py")
+    temporary = [tmp_path / "seen.json", tmp_path / "chosen.json"]
+    for path in temporary:
+        path.write_text("{}")
+    access, read = os.access, Path.read_bytes
+
+    def asked(path: Path, mode: int) -> bool:
+        temporary[0].unlink(missing_ok=True)
+        return access(path, mode)
+
+    def emptied(path: Path) -> bytes:
+        temporary[1].unlink(missing_ok=True)
+        return read(path)
+
+    monkeypatch.setattr(os, "access", asked)
+    monkeypatch.setattr(Path, "read_bytes", emptied)
+    files, left_out = launch.collect(tmp_path, "path0")
+    assert sorted(files) == ["path0/app.py", "path0/kept.json"]
+    assert left_out == []

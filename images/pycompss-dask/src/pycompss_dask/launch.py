@@ -132,6 +132,7 @@ def collect(root: Path, below: str) -> tuple[dict[str, bytes], list[str]]:
 
     All Python sources go, or it is refused; of what lies beside them the smallest files first. Results folders stay.
     """
+    sizes: dict[Path, int] = {}
     sources: list[Path] = []
     data: list[Path] = []
     for folder, folders, files in os.walk(root):
@@ -142,23 +143,32 @@ def collect(root: Path, below: str) -> tuple[dict[str, bytes], list[str]]:
             and not (Path(folder) / name / "pyvenv.cfg").exists()
             and not (Path(folder) / name / "runtime.log").exists()
         ]
-        paths = [Path(folder) / name for name in files if not name.startswith(".")]
-        sources += [path for path in paths if path.suffix == ".py"]
-        data += [path for path in paths if path.suffix != ".py" and path.is_file() and os.access(path, os.R_OK)]
-    size = sum(path.stat().st_size for path in sources)
+        for path in (Path(folder) / name for name in files if not name.startswith(".")):
+            # Files that others write come and go, links may lead nowhere.
+            with contextlib.suppress(FileNotFoundError):
+                sizes[path] = path.stat().st_size
+                if path.suffix == ".py":
+                    sources.append(path)
+                elif path.is_file() and os.access(path, os.R_OK):
+                    data.append(path)
+    size = sum(sizes[path] for path in sources)
     if len(sources) > MAX_SOURCES or size > MAX_SOURCE_BYTES:
         raise PyCOMPSsException(
             f"{root} holds more than {MAX_SOURCES} Python files or {MAX_SOURCE_BYTES >> 20} MiB of them;"
             " put the application into a folder of its own"
         )
     left_out = []
-    for path in sorted(data, key=lambda path: path.stat().st_size):
-        size += path.stat().st_size
+    for path in sorted(data, key=sizes.__getitem__):
+        size += sizes[path]
         if size > MAX_SOURCE_BYTES or len(sources) >= MAX_SOURCES:
             left_out.append(str(path.relative_to(root)))
         else:
             sources.append(path)
-    return {f"{below}/{path.relative_to(root)}": path.read_bytes() for path in sources}, left_out
+    contents = {}
+    for path in sources:
+        with contextlib.suppress(FileNotFoundError):
+            contents[f"{below}/{path.relative_to(root)}"] = path.read_bytes()
+    return contents, left_out
 
 
 def results_folder(base: str, specific: str | None, script: Path) -> Path:
