@@ -41,7 +41,7 @@ def test_decorator_is_refused_at_import(name: str) -> None:
         importlib.import_module(f"pycompss.api.{name}")
 
 
-@pytest.mark.parametrize("name", ["interactive", "dds", "streams"])
+@pytest.mark.parametrize("name", ["dds", "streams"])
 def test_package_is_refused_at_import(name: str) -> None:
     with pytest.raises(ImportError, match=f"pycompss.{name}"):
         importlib.import_module(f"pycompss.{name}")

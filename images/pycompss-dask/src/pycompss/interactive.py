@@ -1,3 +1,21 @@
-from pycompss_dask.errors import unsupported
+from pycompss_dask.interactive import (
+    complete_task_graph,
+    current_task_graph,
+    resources_status,
+    start,
+    statistics,
+    stop,
+    tasks_info,
+    tasks_status,
+)
 
-raise unsupported("pycompss.interactive")
+__all__ = [
+    "complete_task_graph",
+    "current_task_graph",
+    "resources_status",
+    "start",
+    "statistics",
+    "stop",
+    "tasks_info",
+    "tasks_status",
+]

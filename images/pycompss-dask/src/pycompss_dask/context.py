@@ -9,7 +9,10 @@ class Master(Protocol):
     """What decorators ask of the runtime; `pycompss_dask.runtime.Runtime` is it."""
 
     client: Any
-    main: tuple[str, str] | None
+
+    @property
+    def main(self) -> tuple[str, str] | None:
+        """Name of the script's module, and its path among the sources."""
 
     def call(self, definition: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Submit one call of a task."""

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -77,12 +78,8 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
         "--local_workers", type=int, help="start this many workers here (default: 1 where --workers is 0)"
     )
     parser.add_argument("--computing_units", type=int, default=os.cpu_count() or 1, help="of each local worker")
-    parser.add_argument(
-        "--io_executors",
-        type=int,
-        default=0,
-        help="I/O tasks that run at a time on each worker (default: as many as it has computing units)",
-    )
+    executors = "I/O tasks that run at a time on each worker (default: as many as it has computing units)"
+    parser.add_argument("--io_executors", type=int, default=0, help=executors)
     parser.add_argument("--telemetry", help="Redis that gets the events of tasks, host:port or URL")
     parser.add_argument("--deadlines", help="name=seconds[+jitter],… or JSON")
     parser.add_argument("--storage_impl", help="where persistent objects are: redis or dataclay")
@@ -201,10 +198,6 @@ class Application:
         self.options = options
         self.arguments = arguments
         self.script = Path(options.script).resolve()
-        if not self.script.is_file():
-            # The status is that of wrong arguments: trying again would not help.
-            print(f"runcompss: {options.script}: no such file", file=sys.stderr)
-            raise SystemExit(2)
         self.storage = storage_of(options.storage_impl, options.storage_conf)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.folder = results_folder(options.log_dir, options.specific_log_dir, self.script)
@@ -215,6 +208,8 @@ class Application:
         #: Whether the application is being ended, as a task failed for good.
         self.failed = False
         self.client: Any = None
+        #: What is called when a task has failed for good.
+        self.on_fatal: Callable[[str], None] | None = self.fatal
 
     def _start(self, *command: str) -> None:
         environment = {**os.environ, "COMPSS_PARENT": str(os.getpid())}
@@ -261,27 +256,35 @@ class Application:
             )
         if present < wanted:
             self.results.log("WARN", f"{present} of {wanted} workers are there; the others may come later")
-        roots = [self.script.parent, *[Path(p).resolve() for p in self.options.pythonpath.split(":") if p]]
-        sources = self._sources(roots)
-        sys.path[:0] = [str(root) for root in roots]
         start(
             Runtime(
                 self.client,
                 results=self.results,
                 sink=self.sink,
-                main=(self.script.stem, f"path0/{self.script.name}"),
-                sources=sources,
-                source_paths=[f"path{number}" for number in range(len(roots))],
-                paths=[],
-                storage=self.storage,
-                arguments=self.arguments,
-                on_fatal=self.fatal,
+                host=self.host(),
+                on_fatal=self.on_fatal,
                 expected=wanted,
                 blocked_timeout=self.options.blocked_timeout,
-                io_executors=self.options.io_executors,
             )
         )
         self.sink.send([{"event": "run", "state": "started", "application": self.script.name, "time": time.time()}])
+
+    def host(self) -> Any:
+        """What workers get: the script and what lies beside it."""
+        from .worker import Host
+
+        roots = [self.script.parent, *[Path(p).resolve() for p in self.options.pythonpath.split(":") if p]]
+        sources = self._sources(roots)
+        sys.path[:0] = [str(root) for root in roots]
+        return Host(
+            (self.script.stem, f"path0/{self.script.name}"),
+            paths=[],
+            sources=sources,
+            source_paths=[f"path{number}" for number in range(len(roots))],
+            storage=self.storage,
+            arguments=self.arguments,
+            io_executors=self.options.io_executors,
+        )
 
     def _sources(self, roots: list[Path]) -> dict[str, bytes]:
         """The files below the folders, by the path that they get on workers; the log names what is too large."""
@@ -404,6 +407,10 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, _terminated)
     if context.role != "none":
         raise PyCOMPSsException("runcompss cannot be used inside an application")
+    if not Path(options.script).is_file():
+        # The status is that of wrong arguments: trying again would not help.
+        print(f"runcompss: {options.script}: no such file", file=sys.stderr)
+        return 2
     try:
         application = Application(options, script_arguments)
     except SystemExit as ended:

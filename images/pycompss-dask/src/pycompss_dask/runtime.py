@@ -33,7 +33,6 @@ from .progress import Progress
 from .report import Report
 from .resources import NO_UNIT, undeclared
 from .results import Results
-from .storage import Storage
 from .wire import MISSING, Call, Outcome, load
 from .worker import Cancellation, Host, Offer
 
@@ -51,16 +50,10 @@ class Runtime:
         *,
         results: Results | None = None,
         sink: Sink | None = None,
-        main: tuple[str, str] | None = None,
-        sources: dict[str, bytes] | None = None,
-        source_paths: list[str] | None = None,
-        paths: Iterable[str] | None = None,
-        storage: Storage | None = None,
-        arguments: Iterable[str] = (),
+        host: Host | None = None,
         on_fatal: Callable[[str], None] | None = None,
         expected: int = 0,
         blocked_timeout: float = BLOCKED_TIMEOUT,
-        io_executors: int = 0,
     ) -> None:
         #: The connection to the scheduler.
         self.client = client
@@ -68,8 +61,8 @@ class Runtime:
         self.results = results or Results(None)
         #: Where events go.
         self.sink = sink or Sink()
-        #: Name of the script's module, and its path among the sources; none where tasks are found by import alone.
-        self.main = main
+        #: What workers get.
+        self.host = host or Host()
         #: Called once, in the thread that notices, with the reason why the application cannot go on.
         self.on_fatal = on_fatal
         #: Workers that are to come: until they have, a task that none can run waits for them.
@@ -98,22 +91,17 @@ class Runtime:
         self.stopping = False
         client.register_plugin(Ledger())
         client.run_on_scheduler(begin)
-        client.register_plugin(
-            Host(
-                self.run,
-                main,
-                list(sys.path if paths is None else paths),
-                sources,
-                source_paths,
-                storage,
-                arguments,
-                io_executors,
-            ),
-        )
+        self.host.run = self.run
+        client.register_plugin(self.host)
         # The workers that are there are known before the first call, as replicated tasks need them.
         self._received(client.run_on_scheduler(drain, 0.0))
         self.listener = threading.Thread(target=self._listener, name="compss-listener", daemon=True)
         self.listener.start()
+
+    @property
+    def main(self) -> tuple[str, str] | None:
+        """Name of the script's module, and its path among the sources; none where tasks are found by import alone."""
+        return self.host.main
 
     @property
     def pending(self) -> dict[int, Node]:
@@ -385,6 +373,11 @@ class Runtime:
             self.results.synchronised("sync", [datum.node.number for _, datum, _ in wanted.values() if datum.node])
         result = [self.arguments.filled(value, values_by_id) for value in values]
         return result[0] if len(result) == 1 else result
+
+    def awaits(self, value: Any) -> bool:
+        """Whether `value` stands for what tasks write, or holds something that does."""
+        with self.graph.lock:
+            return bool(self.arguments.wanted((value,)))
 
     def _gather(self, nodes: list[Node]) -> list[Any]:
         """Wait for nodes. Returns what is stored for each."""

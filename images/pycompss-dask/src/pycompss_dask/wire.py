@@ -93,6 +93,8 @@ class Pool:
 pool = Pool()
 # Whether this process is the last to use the memory of its values: so in a worker, whose executors only borrow it.
 recycles = False
+# Whether what `__main__` defines travels with the values that use it, as workers cannot import it: so in a notebook.
+main_by_value = False
 
 
 class Blob:
@@ -282,7 +284,9 @@ def out_of_band(value: Any) -> Pickled:
     try:
         head = pickle.dumps(value, protocol=5, buffer_callback=keep)
     except (pickle.PicklingError, AttributeError, TypeError):
-        # Lambdas, closures and local classes: by value.
+        # Lambdas, closures and local classes.
+        head = None
+    if head is None or (main_by_value and b"__main__" in head):
         buffers.clear()
         head = cloudpickle.dumps(value, protocol=5, buffer_callback=keep)
     return Pickled(head, buffers)

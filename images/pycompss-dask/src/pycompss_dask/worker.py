@@ -226,21 +226,20 @@ class Host(WorkerPlugin):
 
     def __init__(
         self,
-        run: str,
-        main: tuple[str, str] | None,
-        paths: list[str],
+        main: tuple[str, str] | None = None,
+        paths: Iterable[str] | None = None,
         sources: dict[str, bytes] | None = None,
         source_paths: list[str] | None = None,
         storage: Storage | None = None,
         arguments: Iterable[str] = (),
         io_executors: int = 0,
     ) -> None:
-        #: The run that it serves.
-        self.run = run
+        #: The run that it serves, which gives itself this name.
+        self.run = ""
         #: Name of the script's module, and its path among the sources.
         self.main = main
         #: Folders of this machine to import from.
-        self.paths = paths
+        self.paths = list(sys.path if paths is None else paths)
         #: Files of the application, by path below the folder that they get.
         self.sources = sources or {}
         #: Folders among the sources to import from; they come before `paths`.
@@ -257,7 +256,7 @@ class Host(WorkerPlugin):
         #: The worker's name as users know it.
         self.label = str(worker.name).partition("#")[0]
         self.folder = Path(tempfile.mkdtemp(prefix=f"compss-{self.run}-"))
-        main, paths = self.main, list(self.paths)
+        main, paths = self.main, self.paths.copy()
         if self.sources:
             application = self.folder / "application"
             for name, content in self.sources.items():
