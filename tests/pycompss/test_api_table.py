@@ -57,6 +57,9 @@ VALUES: dict[str, Any] = {
     "time_out": 1,
     "timeOut": 1,
     "chunk_size": 1,
+    "numba_flags": {"cache": True},
+    "numba_signature": ["int64(int64)"],
+    "numba_declaration": "(n)->(n)",
     "processors": [{"computing_units": 1}],
 }
 

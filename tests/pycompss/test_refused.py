@@ -50,8 +50,7 @@ def test_package_is_refused_at_import(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"numba": True}, "numba is not available"),
-        ({"numba": "jit"}, "numba is not available"),
+        ({"numba": "fast"}, "numba is 'fast', expected True, flags or one of jit"),
         ({"computing_nodes": 2}, "computing_nodes is not available"),
         ({"processes_per_node": 4}, "processes_per_node is not available"),
         ({"on_failure": "SOMETIMES"}, "on_failure is 'SOMETIMES', expected one of RETRY"),

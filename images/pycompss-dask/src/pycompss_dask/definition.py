@@ -27,14 +27,12 @@ ON_FAILURE = ("RETRY", "CANCEL_SUCCESSORS", "FAIL", "IGNORE")
 HINTS = {"cache_returns": True, "is_distributed": False, "isDistributed": False, "tracing_hook": False}
 # Arguments that this engine cannot honour, with the values that ask for nothing.
 REFUSED: dict[str, tuple[Any, ...]] = {
-    "numba": (False, None),
-    "numba_flags": ({}, None),
-    "numba_signature": (None,),
-    "numba_declaration": (None,),
     "computing_nodes": (1, "1"),
     "processes_per_node": (1, "1"),
     "config_file": (None,),
 }
+# Numba's decorators.
+NUMBA = ("jit", "njit", "generated_jit", "vectorize", "guvectorize", "stencil", "cfunc")
 LEGACY = {
     "isReplicated": "is_replicated",
     "targetDirection": "target_direction",
@@ -52,6 +50,10 @@ ARGUMENTS = {
     "varargs_type": IN,
     "is_reduce": False,
     "chunk_size": 0,
+    "numba": None,
+    "numba_flags": None,
+    "numba_signature": None,
+    "numba_declaration": None,
 }
 
 
@@ -88,6 +90,8 @@ class Definition:
                     f"{where}: {name} is {self.options[name]!r}, expected a direction such as INOUT"
                 )
         self.constraints = Constraints()
+        #: How workers compile the function.
+        self.numba = numba_of(self.options, where)
         #: The program of a @binary task.
         self.binary: dict[str, Any] | None = None
         #: The programs of `prolog` and `epilog`.
@@ -254,6 +258,21 @@ def checked_on_failure(value: Any, where: str) -> str:
     if value not in ON_FAILURE:
         raise PyCOMPSsException(f"{where}: on_failure is {value!r}, expected one of {', '.join(ON_FAILURE)}")
     return str(value)
+
+
+def numba_of(options: dict[str, Any], where: str) -> tuple[str, tuple[Any, ...], dict[str, Any]] | None:
+    """Numba's decorator for the task, with its arguments by position and by name; None where it is not compiled."""
+    asked = options["numba"]
+    if asked in (None, False):
+        return None
+    flags = dict(options["numba_flags"] or {})
+    if isinstance(asked, dict):
+        flags, asked = {**asked, **flags}, True
+    decorator = "jit" if asked is True else asked
+    if decorator not in NUMBA:
+        raise PyCOMPSsException(f"{where}: numba is {asked!r}, expected True, flags or one of {', '.join(NUMBA)}")
+    types = [options[name] for name in ("numba_signature", "numba_declaration") if options[name] is not None]
+    return decorator, tuple(types), flags
 
 
 def importable(function: Callable[..., Any]) -> bool:

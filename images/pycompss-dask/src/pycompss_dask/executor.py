@@ -41,6 +41,8 @@ class Application:
         self.storage = storage
         #: The storage that is started.
         self.use: Use | None = None
+        #: Compiled functions, by what the master sent in their place.
+        self.compiled: dict[Any, Callable[..., Any]] = {}
         #: What is ended with this process.
         self.ending = contextlib.ExitStack()
         for path in reversed(paths):
@@ -79,6 +81,16 @@ class Application:
     def around(self, values: list[Any]) -> contextlib.AbstractContextManager[Any]:
         """What surrounds the call of a task with these arguments."""
         return self.use.task(values) if self.use is not None else contextlib.nullcontext()
+
+    def compile(self, reference: Any, numba: tuple[str, tuple[Any, ...], dict[str, Any]]) -> Callable[..., Any]:
+        """The function by one of Numba's decorators, which is told its arguments; compiled once in this process."""
+        key = reference if isinstance(reference, tuple) else reference.head
+        if key not in self.compiled:
+            decorator, types, flags = numba
+            made = getattr(importlib.import_module("numba"), decorator)(*types, **flags)(self.function(reference))
+            # A C callback is for C; what Python calls of it is this.
+            self.compiled[key] = made.ctypes if decorator == "cfunc" else made
+        return self.compiled[key]
 
     def function(self, reference: Any) -> Callable[..., Any]:
         if not isinstance(reference, tuple):
@@ -260,6 +272,8 @@ class Executor:
             if "binary" in options:
                 target: Callable[..., Any] = partial(run_binary, options["binary"], [*options["names"], *named])
                 positional, named = [[*positional, *named.values()]], {}
+            elif "numba" in options:
+                target = self.application.compile(function, options["numba"])
             else:
                 target = self.application.function(function)
             names, values = [*options.get("names", ()), *named], [*positional, *named.values()]

@@ -170,6 +170,8 @@ class Runtime:
             options["defaults"] = {**definition.defaults, "#outputs": positions}
         if definition.binary is not None:
             options["binary"] = definition.binary
+        if definition.numba is not None:
+            options["numba"] = definition.numba
         options.update(definition.around)
         if "binary" in options or definition.around:
             options["names"] = building.names
