@@ -25,15 +25,26 @@ from programs import same
 Lone = Callable[[int], Runtime]
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster with one worker of one unit."""
+    cluster = Cluster(tmp_path_factory.mktemp("small"))
+    cluster.scheduler()
+    cluster.worker("lone", "--computing_units=1")
+    cluster.connect(1)
+    yield cluster
+    cluster.close()
+
+
 @pytest.fixture
-def lone(own_cluster: Cluster, tmp_path: Path) -> Iterator[Lone]:
-    """Starts an engine with one worker of one unit; takes the number of its executors for I/O."""
-    own_cluster.worker("lone", "--computing_units=1")
-    client = own_cluster.connect(1)
+def lone(small: Cluster, tmp_path: Path) -> Iterator[Lone]:
+    """Starts an engine on it; takes the number of its executors for I/O."""
+    end()
 
     def started(io_executors: int) -> Runtime:
+        assert small.client is not None
         results = Results(tmp_path / "results", "application")
-        runtime = Runtime(client, results=results, host=Host(io_executors=io_executors))
+        runtime = Runtime(small.client, results=results, host=Host(io_executors=io_executors))
         start(runtime)
         return runtime
 

@@ -52,7 +52,6 @@ class Session(Application):
         self.using = contextlib.ExitStack()
         if self.storage is not None:
             self.using.enter_context(self.storage.used(worker=False))
-
         # A task that fails must not end the notebook.
         self.on_fatal = None
 

@@ -60,7 +60,7 @@ class Ledger(SchedulerPlugin):
                 if key in self.lost:
                     record["lost"] = self.lost.pop(key)
                 if key in self.failures:
-                    record["failures"] = self.failures.pop(key) + (record.get("failures") or [])
+                    record["failures"] = [*self.failures.pop(key), *(record.get("failures") or ())]
                 state = self.scheduler.tasks.get(key)
                 if state is not None and state.metadata is not None:
                     state.metadata.pop("compss", None)
