@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.continuum.edge.plugins.module_utils import pod_command
@@ -47,6 +48,12 @@ class KubernetesApi:
     def address(self) -> str:
         """Where the API answers."""
         return str(self._client.configuration.host)
+
+    @property
+    def authority(self) -> str:
+        """The certificates that the API server's own is checked by, as PEM; empty where the machine's own ones do."""
+        path = self._client.configuration.ssl_ca_cert
+        return Path(path).read_text(encoding="utf-8") if path else ""
 
     def version(self) -> str:
         """The version of Kubernetes, such as v1.35.4."""
@@ -87,6 +94,15 @@ class KubernetesApi:
             field_manager="continuum.edge",
             dry_run="All" if dry_run else None,
         )
+
+    def request_token(self, account: str, seconds: int) -> str:
+        """A new token of a ServiceAccount. The API server may give one for a shorter time."""
+        request: Any = {"spec": {"expirationSeconds": seconds}}
+        with self._told(f"give a token of ServiceAccount {account}"):
+            answer: Any = self._core.create_namespaced_service_account_token(
+                account, self.namespace, request, _request_timeout=TIMEOUT
+            )
+        return str(answer.status.token)
 
     def _request(
         self, verb: str, doing: str, api_version: str, kind: str, *, absent: bool = True, **options: Any

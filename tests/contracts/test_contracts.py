@@ -33,6 +33,10 @@ def play(folder: Path, *options: str, **keywords: Any) -> subprocess.CompletedPr
 
 # A task of each module, with what it has to be given besides its access.
 TASKS: dict[str, dict[str, Any]] = {
+    "continuum.edge.account_kubeconfig": {
+        "path": "/nowhere/a",
+        **dict.fromkeys(("account", "account_namespace", "namespace"), "n"),
+    },
     "continuum.edge.application": {"name": "a", "namespace": "n"},
     "continuum.edge.application_upload": {"name": "a", "namespace": "n", "digest": "d"},
     "continuum.edge.images_info": {"images": ["a"]},
