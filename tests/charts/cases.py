@@ -264,4 +264,21 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         },
         "bare": {"networkPolicy": {"enabled": False}, "service": {"nodePort": 0}, "resources": {}},
     },
+    "tenant": {
+        "defaults": {},
+        "a team": {"scientists": ["alice"], "viewers": ["bob"], "apiServer": {"cidrs": ["192.0.2.1/32"]}},
+        "everything": {
+            "namespace": "physics",
+            "commonLabels": {"site": "garage"},
+            "scientists": ["alice", "carol"],
+            "viewers": ["alice", "bob"],
+            "quota": {"pods": 5, "requests.cpu": "2500m", "secrets": None},
+            "limits": {"default": {"cpu": 1}, "max": {"memory": "4Gi"}},
+            "priorityClasses": ["batch"],
+            "platformNamespace": "platform",
+            "apiServer": {"cidrs": ["192.0.2.1/32", "2001:db8::1/128"], "port": 443},
+            "egress": [{"to": [{"ipBlock": {"cidr": "198.51.100.0/24"}}], "ports": [{"port": 443, "protocol": "TCP"}]}],
+        },
+        "bare": {"quota": None, "limits": {"default": None, "defaultRequest": None}},
+    },
 }
