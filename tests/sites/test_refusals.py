@@ -138,3 +138,23 @@ def test_status_of_sites_that_do_not_answer(sites: Path) -> None:
     rows = [line.split()[:3] for line in done.stdout.splitlines() if " away " in line]
     assert sorted(rows) == [["garage", "site", "away"], ["harbour", "site", "away"]]
     assert "changed=0" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("teams", "why"),
+    [
+        ([{"name": "Physics"}], "tenant_teams names Physics. Expected lower-case letters"),
+        ([{"name": "monitoring"}], "none of default, continuum-tenants, monitoring"),
+        ([{"name": "a", "viewers": ["b.c"]}], "tenant_teams names b.c"),
+        ([{"name": "a", "qouta": {}}], "tenant_teams.qouta. Supported parameters include"),
+        ([{"name": "a", "quota": {"pods": "many", "secrets": None}}], "a: quota pods is many. Expected quantities"),
+        ([{"name": "a"}, {"name": "a"}], "tenant_teams has a, a. Expected a name of its own"),
+        ([{"name": "a", "variables": {"compos_file": "b"}}], "variables of tenant_teams has compos_file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_team_that_makes_no_sense_is_refused(sites: Path, teams: list[dict[str, Any]], why: str) -> None:
+    done = play("tenant.yml", sites, "--limit", "garage", *extra(tenant_teams=teams))
+    assert done.returncode != 0
+    assert why in " ".join(done.stdout.split())
+    assert "/nonexistent/garage" not in done.stdout
