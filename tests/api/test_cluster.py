@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from tools import eventually, program
@@ -39,9 +40,15 @@ def manifest(name: str, role: str) -> list[dict[str, Any]]:
     ]
 
 
+def in_namespace(name: str, role: str) -> list[dict[str, Any]]:
+    """The account, with the role in its namespace only."""
+    account, binding = manifest(name, role)
+    return [account, {**binding, "kind": "RoleBinding", "metadata": {"name": name, "namespace": NAMESPACE}}]
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Environment of the API with the rights of its chart, and accounts: `api`, `viewer` and `nobody`."""
+    """Environment of the API with the rights of its chart, and accounts: `api`, `viewer`, `nobody` and `team`."""
     if not os.environ.get("KUBECONFIG"):
         pytest.skip("KUBECONFIG names no cluster")
     chart = Path(__file__).resolve().parents[2] / "charts" / "monitoring-api"
@@ -64,6 +71,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         viewer,
         *manifest("viewer", f"{NAMESPACE}-viewer-role"),
         *manifest("nobody", "system:discovery"),
+        *in_namespace("team", f"{NAMESPACE}-viewer-role"),
     ]
     text = yaml.safe_dump_all(accounts)
     kubectl("create", "namespace", NAMESPACE)
@@ -96,6 +104,49 @@ def test_tokens_are_the_clusters(serve: Callable[..., Api], cluster: dict[str, s
     assert status(token("viewer")) == 200
     assert status(token("nobody")) == 403
     assert status("forged") == 401
+
+
+@pytest.fixture(scope="module")
+def team(serve: Callable[..., Api], cluster: dict[str, str]) -> Callable[[str, list[str]], httpx.Response]:
+    """Asks with the token of an account that may read its own namespace only."""
+    api, bearer = serve(**cluster, BACKEND="kubernetes", CLUSTER="edge", AUTHENTICATION="true"), token("team")
+
+    def ask(path: str, selectors: list[str]) -> httpx.Response:
+        parameters = {"metric": "namespace:cpu_usage_cores:rate", "labelSelector": selectors}
+        return api.client.get(f"/api/v1/{path}", params=parameters, headers={"Authorization": f"Bearer {bearer}"})
+
+    return ask
+
+
+OWN = f"namespace={NAMESPACE}"
+
+
+@pytest.mark.parametrize(
+    ("path", "selectors", "expected"),
+    [
+        ("values", [OWN], 200),
+        ("values", [f"{OWN},namespace!=a"], 200),
+        ("metrics", [OWN], 200),
+        ("values", [], 403),
+        ("values", ["namespace=kube-system"], 403),
+        ("values", [f"namespace in ({NAMESPACE},kube-system)"], 403),
+        ("values", [f"namespace!={NAMESPACE}"], 403),
+        ("values", ["!namespace"], 403),
+        ("values", ["namespace"], 403),
+        ("values", [OWN, "namespace=kube-system"], 403),
+        ("values", [OWN, ""], 403),
+        ("values", [f"{OWN},,"], 403),
+        ("view", [OWN], 403),
+        ("alerts", [OWN], 403),
+        ("metrics/namespace:cpu_usage_cores:rate/reason", [OWN], 403),
+        ("boards", [OWN], 403),
+    ],
+)
+def test_a_team_reads_its_namespace(
+    team: Callable[..., httpx.Response], path: str, selectors: list[str], expected: int
+) -> None:
+    answer = team(path, selectors)
+    assert answer.status_code == expected, answer.text
 
 
 def test_the_back_end_kubernetes_tells_the_present(serve: Callable[..., Api], cluster: dict[str, str]) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 from .backend import Shared, Unavailable
 from .kubernetes import Cluster
+from .selector import SelectorError, parse
 from .settings import Settings
 
 #: How long an answer about a token is good.
@@ -19,6 +22,8 @@ REMEMBERED_SECONDS = 60.0
 REMEMBERED_USERS = 4096
 #: What the ClusterRole continuum-viewer allows.
 ATTRIBUTES = {"group": "continuum.edge", "resource": "metrics", "verb": "get"}
+#: Addresses that answer with nothing but what the selector chooses, or with nothing of the cluster at all.
+CHOSEN = re.compile(r"/api/v1/(values|history|events|metrics|metrics/[^/]+/labels/[^/]+)")
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer
@@ -85,11 +90,18 @@ class Access:
         name, allowed = await self.reviewed.get(key, lambda: self.review(token.strip()))
         if not name:
             raise Refused(401, "the cluster does not know this token", {"WWW-Authenticate": "Bearer"})
+        namespace = "" if allowed else chosen_namespace(scope)
+        if namespace:
+            _, allowed = await self.reviewed.get((key, namespace), lambda: self.review(token.strip(), namespace))
         if not allowed:
-            raise Refused(403, f"user {name} may not read: bind the ClusterRole continuum-viewer to it")
+            raise Refused(
+                403,
+                f"user {name} may not read: bind the ClusterRole continuum-viewer to it; who has it in a namespace "
+                "only asks for values, history and events with labelSelector=namespace=<that one>",
+            )
 
-    async def review(self, token: str) -> tuple[str, bool]:
-        """The user's name, empty where the token is not good, and whether it may read."""
+    async def review(self, token: str, namespace: str = "") -> tuple[str, bool]:
+        """The user's name, empty where the token is not good, and whether it may read: everything, or a namespace's."""
         if self.cluster is None:
             raise Unavailable("authentication is on, and there is no API server to ask")
         status = await self.cluster.review("TokenReview", "authentication.k8s.io/v1", {"token": token})
@@ -101,10 +113,24 @@ class Access:
             "uid": user.get("uid", ""),
             "groups": user.get("groups", []),
             "extra": user.get("extra", {}),
-            "resourceAttributes": ATTRIBUTES,
+            "resourceAttributes": {**ATTRIBUTES, "namespace": namespace},
         }
         allowed = await self.cluster.review("SubjectAccessReview", "authorization.k8s.io/v1", spec)
         return str(user["username"]), bool(allowed.get("allowed"))
+
+
+def chosen_namespace(scope: Any) -> str:
+    """The one namespace that all of the answer will be of, empty where it may be of others."""
+    # With the blank ones: the last of several selectors is the one that counts.
+    selectors = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("labelSelector", [])
+    if not CHOSEN.fullmatch(scope["path"]) or len(selectors) != 1:
+        return ""
+    try:
+        requirements = parse(selectors[0])
+    except SelectorError:
+        return ""
+    named = [each.values for each in requirements if each.label == "namespace" and not each.negated]
+    return next((values[0] for values in named if len(values) == 1), "")
 
 
 async def answer(send: Any, status: int, reason: str, headers: dict[str, str]) -> None:
