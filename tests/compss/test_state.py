@@ -347,6 +347,16 @@ def test_deadlines_that_tasks_check_themselves() -> None:
     assert 'deadlines_missed{task="multiply"} 1.0' in exposition(Deadlines(state)).decode()
 
 
+@pytest.mark.parametrize("pushgateway", ["", "http://gateway:9091"])
+def test_deadlines_that_are_not_pushed_are_scraped(pushgateway: str) -> None:
+    state = new(engine="compss", deadlines={"multiply": 0.01}, pushgateway=pushgateway)
+    state.take_xml(xml(0, 1, {"multiply": (1, 191)}, {"w-0": []}))
+    send(state, {**end(0, "multiply"), "event": "deadline", "deadline": 0.01, "jitter": 0.0})
+    scraped = exposition(Application(state)).decode()
+    told = 'deadlines_missed{application="app",task="multiply"} 1.0' in scraped
+    assert told == ("deadlines_checked{" in scraped) == (not pushgateway)
+
+
 NAMES = st.sampled_from([f"task{number}" for number in range(8)])
 EVENTS = st.one_of(
     st.builds(

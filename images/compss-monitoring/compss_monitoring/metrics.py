@@ -74,6 +74,9 @@ class Application(Collector):
         events.add_metric([name, "accepted"], data.accepted)
         events.add_metric([name, "refused"], data.refused)
         yield events
+        # Where nothing may be pushed, as in a team's namespace, they are scraped, too.
+        if not settings.pushgateway:
+            yield from deadlines(self.state, application=name)
 
 
 class Deadlines(Collector):
@@ -83,17 +86,21 @@ class Deadlines(Collector):
         self.state = state
 
     def collect(self) -> Iterator[Metric]:
-        missed = GaugeMetricFamily(
-            "deadlines_missed", "Executions that took longer than their deadline.", labels=["task"]
-        )
-        checked = GaugeMetricFamily("deadlines_checked", "Executions with a deadline that have ended.", labels=["task"])
         with self.state.lock:
-            for task, counts in self.state.deadlines().items():
-                checked.add_metric([task], counts["checked"] or 0)
-                # What nobody has checked is no zero.
-                if counts["missed"] is not None:
-                    missed.add_metric([task], counts["missed"])
-        yield from (missed, checked)
+            yield from deadlines(self.state)
+
+
+def deadlines(state: State, **labels: str) -> Iterator[Metric]:
+    """Executions that had a deadline and that missed it, by task and the given labels. The caller holds the lock."""
+    names = [*labels, "task"]
+    missed = GaugeMetricFamily("deadlines_missed", "Executions that took longer than their deadline.", labels=names)
+    checked = GaugeMetricFamily("deadlines_checked", "Executions with a deadline that have ended.", labels=names)
+    for task, counts in state.deadlines().items():
+        checked.add_metric([*labels.values(), task], counts["checked"] or 0)
+        # What nobody has checked is no zero.
+        if counts["missed"] is not None:
+            missed.add_metric([*labels.values(), task], counts["missed"])
+    yield from (missed, checked)
 
 
 def exposition(collector: Collector) -> bytes:

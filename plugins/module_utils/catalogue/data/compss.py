@@ -49,13 +49,14 @@ SERIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
         "deadlines_missed",
         "gauge",
         ("application", "task"),
-        "Executions that took longer than their deadline. Pushed to the Pushgateway while the application runs.",
+        "Executions that took longer than their deadline. Pushed to the Pushgateway while the application runs; scraped "
+        "where the application has none.",
     ),
     (
         "deadlines_checked",
         "gauge",
         ("application", "task"),
-        "Executions with a deadline that have ended. Pushed with deadlines_missed.",
+        "Executions with a deadline that have ended. Pushed or scraped with deadlines_missed.",
     ),
 )
 
