@@ -22,7 +22,7 @@ from tools import eventually
 
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 CLUSTER = PROJECT / ".local" / "molecule"
-NAMESPACES = ("policies", "elsewhere")
+NAMESPACES = ("policies", "elsewhere", "team")
 UNUSED = 9999  # a port that no policy names
 Object = dict[str, Any]
 
@@ -36,23 +36,30 @@ RELEASES: dict[str, tuple[str, Object]] = {
     "closed-app": ("compss", FRIENDS),
     "closed-site": ("edge-monitoring", FRIENDS),
     "closed-api": ("monitoring-api", FRIENDS),
+    # Its policy is about a namespace of its own.
+    "team": ("tenant", {"platformNamespace": "elsewhere"}),
 }
 # Who calls besides the charts' own pods. Those elsewhere have the labels of ones that a policy lets in.
 CALLERS = {
     "policies/stranger": {"probe": "stranger"},
     "policies/other-stranger": {"probe": "stranger"},
     "policies/friend": {"probe": "friend"},
+    "team/one": {},
+    "team/other": {},
 }
 DOUBLES = {
     "elsewhere/friend": "policies/friend",
     "elsewhere/site-server": "policies/site-server",
     "elsewhere/app-worker": "policies/app-worker",
+    "elsewhere/api": "policies/api",
 }
 
 EVERYBODY = {"*"}
 NOBODY: set[str] = set()
 APP = {"policies/app-master", "policies/app-worker", "policies/app-forget"}
 CLOSED_APP = {name.replace("app", "closed-app") for name in APP}
+PLATFORM = {"elsewhere/friend", "elsewhere/site-server", "elsewhere/app-worker", "elsewhere/api"}
+TEAM = {"team/one", "team/other"}
 # Of each pod, and each port, who gets through. A pod that no policy selects is open.
 GETS_THROUGH: dict[str, dict[int, set[str]]] = {
     "policies/stranger": {UNUSED: EVERYBODY},
@@ -69,7 +76,12 @@ GETS_THROUGH: dict[str, dict[int, set[str]]] = {
     "policies/closed-site-server": {9090: {"policies/friend"}, UNUSED: NOBODY},
     "policies/closed-site-kube-state-metrics": {8080: {"policies/closed-site-server"}, UNUSED: NOBODY},
     "policies/closed-site-pushgateway": {9091: {"policies/friend", "policies/closed-site-server"}, UNUSED: NOBODY},
+    "elsewhere/api": {8080: EVERYBODY, UNUSED: EVERYBODY},
+    "team/one": {UNUSED: TEAM | PLATFORM},
+    "team/other": {UNUSED: TEAM | PLATFORM},
 }
+# Whom a pod reaches that is not let out to everybody.
+LET_OUT = {name: {("team/one", UNUSED), ("team/other", UNUSED), ("elsewhere/api", 8080)} for name in TEAM}
 
 LISTEN = """
 import json, socket, sys, threading
@@ -182,12 +194,7 @@ def pods(objects: dict[str, list[Object]]) -> Iterator[Pods]:
     labels = {name: each for name, each, _ in described}
     described += [(double, labels[name], [{"name": "none"}]) for double, name in DOUBLES.items()]
     items = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES]
-    items += [
-        {**one, "metadata": {**one["metadata"], "namespace": "policies"}}
-        for each in objects.values()
-        for one in each
-        if one["kind"] == "NetworkPolicy"
-    ]
+    items += [one for each in objects.values() for one in each if one["kind"] == "NetworkPolicy"]
     items += [pod(*each, nodes[number % len(nodes)]) for number, each in enumerate(described)]
     listeners: list[subprocess.Popen[bytes]] = []
     try:
@@ -213,8 +220,9 @@ def test_every_policy_is_in_the_table(objects: dict[str, list[Object]]) -> None:
     assert charts == {chart for chart, _ in RELEASES.values()}
     for release, each in objects.items():
         labels = {name: values for name, values, _ in pods_of(release, each)}
+        labels |= {name: values for name, values in CALLERS.items() if name.startswith(f"{release}/")}
         for policy in (one["spec"] for one in each if one["kind"] == "NetworkPolicy"):
-            wanted = policy["podSelector"]["matchLabels"].items()
+            wanted = policy["podSelector"].get("matchLabels", {}).items()
             selected = {name for name, values in labels.items() if wanted <= values.items()}
             assert selected
             assert selected <= GETS_THROUGH.keys()
@@ -225,9 +233,10 @@ def test_who_gets_through_and_who_does_not(pods: Pods) -> None:
     expected: dict[str, list[bool]] = {}
     for caller in pods.address:
         allowed = [GETS_THROUGH[name][port] for name, port in targets]
+        let_out = LET_OUT.get(caller, targets)
         expected[caller] = [
-            allow == EVERYBODY or caller in allow or caller == name
-            for allow, (name, _) in zip(allowed, targets, strict=True)
+            caller == target[0] or (target in let_out and (allow == EVERYBODY or caller in allow))
+            for allow, target in zip(allowed, targets, strict=True)
         ]
 
     reached: dict[str, list[bool]] = {}
