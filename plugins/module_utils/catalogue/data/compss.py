@@ -49,8 +49,8 @@ SERIES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
         "deadlines_missed",
         "gauge",
         ("application", "task"),
-        "Executions that took longer than their deadline. Pushed to the Pushgateway while the application runs; scraped "
-        "where the application has none.",
+        "Executions that took longer than their deadline. Pushed to the Pushgateway while the application runs; "
+        "scraped where the application has none.",
     ),
     (
         "deadlines_checked",

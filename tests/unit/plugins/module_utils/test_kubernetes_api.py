@@ -166,6 +166,12 @@ def test_a_merge_patch_is_one_and_can_be_tried_only(api: KubernetesApi, server: 
             "change StatefulSet db",
         ),
         ("GET", f"{POD}/exec", lambda api: list(api.read("p", None, ["true"])), "run a command in Pod p"),
+        (
+            "POST",
+            "/api/v1/namespaces/place/serviceaccounts/a.b/token",
+            lambda api: api.request_token("a.b", 600),
+            "give a token of ServiceAccount a.b",
+        ),
         ("GET", f"{POD}/log", lambda api: api.container_log("p", "master", 20), "read the log of Pod p"),
     ],
 )
