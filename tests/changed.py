@@ -25,6 +25,7 @@ TOUCHES = (
     ("charts/grafana-dashboards/*", "tests/charts tests/dashboards tests/gitops", "monitoring"),
     ("charts/metrics-server/*", "tests/charts tests/gitops", "monitoring airgap"),
     ("charts/monitoring-api/*", "tests/charts tests/api tests/gitops", "compss"),
+    ("charts/tenant/*", "tests/charts", "compss"),
     ("dashboards/*", "tests/dashboards tests/api", "monitoring"),
     ("docs/benchmarks.*", "tests/bench", ""),
     ("docs/*.md", "tests/unit tests/dashboards", ""),
@@ -60,6 +61,7 @@ TOUCHES = (
     ("playbooks/remove.yml", "", SITE),
     ("playbooks/run.yml", "tests/charts tests/unit", "compss"),
     ("playbooks/site.yml", "tests/gitops", SITE),
+    ("playbooks/tenant.yml", "tests/sites", ""),
     ("playbooks/upgrade.yml", "tests/sites", "upgrade"),
     ("playbooks/verify.yml", "", "monitoring edge"),
     (
@@ -90,6 +92,7 @@ TOUCHES = (
     ("roles/monitoring_api/*", "tests/gitops", "compss"),
     ("roles/node/*", "", "edge"),
     ("roles/prometheus/*", "tests/rules tests/gitops tests/charts tests/alerts", SITE),
+    ("roles/tenant/*", "tests/sites", ""),
     ("tests/alerts/*", "tests/alerts", ""),
     ("tests/api/*", "tests/api", ""),
     ("tests/bench/*", "tests/bench", ""),
