@@ -87,10 +87,10 @@ class Teams(NamedTuple):
     def left(self, team: str) -> str:
         """What of a team is on the cluster."""
         kinds = ("namespace", "validatingadmissionpolicy", "validatingadmissionpolicybinding")
-        found = self.operator.kubectl(
+        names = self.operator.kubectl(
             "get", ",".join(kinds), "-l", f"app.kubernetes.io/instance=tenant-{team}", "-o", "name"
         )
-        return found.strip()
+        return names.strip()
 
 
 @pytest.fixture(scope="module")
