@@ -405,6 +405,24 @@ def test_a_rate_between_two_states_does_not_make_the_size_flap() -> None:
     assert max(switches) <= 1
 
 
+def test_a_number_of_workers_follows_the_rate_and_skips_none_that_it_need_not() -> None:
+    """Each worker serves 50 events per second; the rate doubles, doubles again, and falls to a quarter at once."""
+    values = {
+        "arrivalRates": [20, 40, 60, 80, 120, 160],
+        "controls": [{"size": workers, "serviceRate": 50 * workers} for workers in (1, 2, 4)],
+        "acceptableLength": 4,
+        "stepSeconds": 30,
+    }
+    segments = ((20.0, 1), (80.0, 2), (160.0, 4), (20.0, 1))
+    rates = [rate for rate, _ in segments for _ in range(10)]
+    for seed in SEEDS:
+        queue, twin = Simulated(seed), Twin(configuration(**values))
+        steps = list(followed(twin, rates, lambda rate, size, queue=queue: queue.step(rate, 50.0 * size, 30)))
+        for index, (_, workers) in enumerate(segments):
+            assert {step.recommendation for step in steps[10 * index + 2 : 10 * index + 10]} == {workers}
+        assert twin.memory.switches == 3
+
+
 def test_one_wrong_measurement_does_not_switch_where_confirmation_is_asked_for() -> None:
     for confirmations, expected in ((1, 32), (2, 16)):
         twin = Twin(configuration(**SPACED, confirmations=confirmations))
@@ -447,6 +465,12 @@ def test_means_and_spreads_are_learned_where_there_is_enough_to_learn_from() -> 
     assert large[1:3] == theory.lengths(theory.controls[1])[1:3]
     assert (large[3].mean, large[3].spread) == pytest.approx((3.5, 0.4), abs=0.05)
     assert (large[0].mean, large[0].spread) == (1.5, 0.1)
+
+
+def test_a_history_by_which_all_rates_need_one_size_is_refused() -> None:
+    observed = [Observation(16, 90.0, rate) for rate in RATES for _ in range(10)]
+    with pytest.raises(ValueError, match="acceptableLength is 50: all arrivalRates need size 32"):
+        learned(configuration(), observed)
 
 
 def test_where_service_is_regular_learned_lengths_tell_the_rate_more_often() -> None:

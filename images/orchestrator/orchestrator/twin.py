@@ -96,7 +96,7 @@ class Configuration(_Model):
         if stuck := set(needs) - set(self.needs(self.margin)):
             raise ValueError(
                 f"margin is {self.margin}: size {min(stuck)} would never be recommended again after a larger one; "
-                f"expected more arrivalRates that need it, or less margin"
+                "expected more arrivalRates that need it, or less margin"
             )
         return self
 
@@ -329,6 +329,7 @@ def learned(configuration: Configuration, history: Iterable[Observation], least:
     """The configuration with means and spreads as observed, where a size has `least` observations in a state.
 
     The state of an observation is the one nearest to its arrival rate: one without a rate teaches nothing.
+    Raises ValueError where by what is learned all states need one size, or the margin is too wide.
     """
     rates = np.array(configuration.arrival_rates)
     observed: defaultdict[tuple[int | None, int], list[float]] = defaultdict(list)
@@ -352,7 +353,7 @@ def learned(configuration: Configuration, history: Iterable[Observation], least:
         )
         for control in configuration.controls
     )
-    return configuration.model_copy(update={"controls": controls})
+    return Configuration(**{**dict(configuration), "controls": controls})
 
 
 class Sample(NamedTuple):
