@@ -152,6 +152,9 @@ class Memory:
     challenged: int = 0
     #: How often another size was recommended than before.
     switches: int = 0
+    #: Of the last observation that had a length; None before there was one.
+    size: int | None = None
+    length: float | None = None
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Memory:
@@ -204,10 +207,12 @@ class Twin:
             belief *= np.exp(evidence - evidence.max())
         belief /= belief.sum()
         before = self.memory
+        if observation.length is not None:
+            before = replace(before, size=observation.size, length=observation.length)
         needs = self._needs(before.recommendation)
         shares = {size: float(belief[needs == size].sum()) for size in self.sizes}
         best = max(shares, key=lambda size: shares[size])
-        self.memory = self._decide(belief, None if evidence is None else best, shares[best])
+        self.memory = self._decide(before, belief, None if evidence is None else best, shares[best])
         return Step(
             belief=dict(zip(self.configuration.arrival_rates, self.memory.belief, strict=True)),
             recommendation=self.memory.recommendation,
@@ -229,15 +234,26 @@ class Twin:
     def _evidence(self, observation: Observation) -> Array | None:
         """Logarithm of the likelihood of each state, but for a constant; None where nothing has been measured."""
         evidence = []
-        if observation.length is not None and observation.size in self.sizes:
+        if observation.length is not None and observation.size in self.sizes and self._is_of_now(observation):
             row = self.sizes.index(observation.size)
             evidence.append(log_normal(observation.length, self.means[row], self.spreads[row]))
         if observation.arrival_rate is not None:
             evidence.append(log_normal(observation.arrival_rate, self.rates, self.rate_spreads))
         return np.sum(evidence, axis=0) if evidence else None
 
-    def _decide(self, belief: Array, best: int | None, share: float) -> Memory:
+    def _is_of_now(self, observation: Observation) -> bool:
+        """Whether a queue's length tells of the present: one that is too long may be a backlog that is worked off.
+
+        That it is none shows where the length has not fallen under the same size.
+        """
         before = self.memory
+        if observation.length is None or before.length is None:
+            return True
+        if observation.length <= self.configuration.acceptable_length:
+            return True
+        return observation.size == before.size and observation.length >= before.length
+
+    def _decide(self, before: Memory, belief: Array, best: int | None, share: float) -> Memory:
         memory = replace(before, belief=tuple(belief.tolist()))
         if best is None:
             return memory
