@@ -162,7 +162,7 @@ def addresses(teams: Teams) -> dict[str, str]:
 
 
 def test_a_second_run_changes_nothing(teams: Teams) -> None:
-    done = teams.play("--diff", "-v")
+    done = teams.play("--diff", "-v", *extra(tenant_teams=TEAMS[:1]))
     assert done.returncode == 0, done.stdout[-3000:]
     assert "changed=0" in done.stdout, done.stdout[-3000:]
     kubeconfigs = sorted(teams.folder.rglob("kubeconfig"))
