@@ -80,7 +80,7 @@ def test_the_sources_lengths_are_not_those_of_its_printed_service_rates() -> Non
 @pytest.mark.parametrize("size", [16, 32])
 def test_the_sources_lengths_are_exact_for_the_service_rates_that_it_rounded(size: int) -> None:
     lengths = [mean_waiting(rate, MEANT[size]) for rate in RATES]
-    assert np.abs(np.subtract(lengths, CALCULATED[size])).max() < 0.005
+    assert np.abs(np.subtract(lengths, CALCULATED[size])).max() < 0.00445
     assert round(MEANT[size]) == PRINTED[size]
 
 
@@ -395,14 +395,18 @@ def test_a_minute_is_too_short_for_the_sources_rates() -> None:
 
 def test_a_rate_between_two_states_does_not_make_the_size_flap() -> None:
     """150 and 160 events per second need another size."""
-    switches = []
-    for seed in SEEDS:
-        simulated, twin = Simulated(seed), Twin(configuration(**SPACED))
-        for _ in followed(twin, [155.0] * 100, lambda _, size, queue=simulated: queue.step(155.0, MEANT[size], 15)):
-            pass
-        switches.append(twin.memory.switches)
-    print(f"switches in 100 steps: {dict(Counter(switches))}")
-    assert max(switches) <= 1
+    most = {}
+    for margin in (0, 1):
+        switches = []
+        for seed in SEEDS:
+            queue, twin = Simulated(seed), Twin(configuration(**SPACED, margin=margin))
+            for _ in followed(twin, [155.0] * 100, lambda rate, size, queue=queue: queue.step(rate, MEANT[size], 15)):
+                pass
+            switches.append(twin.memory.switches)
+        print(f"margin {margin}, switches in 100 steps: {sorted(Counter(switches).items())}")
+        most[margin] = max(switches)
+    assert most[0] > 2
+    assert most[1] <= 1
 
 
 def test_a_number_of_workers_follows_the_rate_and_skips_none_that_it_need_not() -> None:
