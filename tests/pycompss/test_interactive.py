@@ -91,7 +91,14 @@ print(ipycompss.tasks_info()["square"]["executed"], ipycompss.statistics()["exec
 
 def run(*command: str, folder: Path, text: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *command], cwd=folder, env=ENVIRONMENT, input=text, capture_output=True, text=True, check=False
+        [sys.executable, *command],
+        cwd=folder,
+        env=ENVIRONMENT,
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
     )
 
 

@@ -877,6 +877,25 @@ def extend_all(paths, text):
             file.write(text)
 
 
+@task(table=COLLECTION_FILE_OUT)
+def write_table(table):
+    for number, row in enumerate(table):
+        for path in row:
+            Path(path).write_text(str(number))
+
+
+@task(table=COLLECTION_FILE_INOUT)
+def extend_table(table, text):
+    for row in table:
+        for path in row:
+            Path(path).write_text(Path(path).read_text() + text)
+
+
+@task(table=COLLECTION_FILE_IN, returns=1)
+def read_table(table):
+    return [[Path(path).read_text() for path in row] for row in table]
+
+
 @task(path=FILE_IN, returns=1)
 def base_name(path):
     return os.path.basename(path)
@@ -1018,6 +1037,16 @@ def case_file_collection_inout():
     extend_all(paths, "+")
     extend(paths[0], "!")
     return compss_wait_on(joined(paths))
+
+
+@expect([["0+", "0+!"], ["1+", "1+"]])
+def case_file_collection_of_collections():
+    where = folder()
+    table = [[str(where / f"{row}{column}") for column in "ab"] for row in "xy"]
+    write_table(table)
+    extend_table(table, "+")
+    extend(table[0][1], "!")
+    return compss_wait_on(read_table(table))
 
 
 def case_file_collection_same_name():

@@ -172,7 +172,7 @@ class Arguments:
         self, building: Building, container: Any, key: Any, element: Any, parameter: Parameter, name: str, depth: int
     ) -> Description:
         """What stands in a container under `key`, which is an index where it is no dictionary."""
-        if depth != 1 and self.tracker.find(element) is None and self._followed(element, depth):
+        if depth != 1 and self.tracker.find(element) is None and self._followed(element, parameter, depth):
             return self._container(building, element, parameter, name, max(depth - 1, 0))
         if parameter.of_files:
             return self._file(building, element, parameter, name)
@@ -185,12 +185,12 @@ class Arguments:
         return self._object(building, element, parameter.direction, name)
 
     @staticmethod
-    def _followed(element: Any, depth: int) -> bool:
+    def _followed(element: Any, parameter: Parameter, depth: int) -> bool:
         """Whether an element is a collection itself. One that holds numbers alone is an object like others, unless
         the script says with Depth how far to go."""
         if not isinstance(element, (*SEQUENCES, dict)):
             return False
-        return depth > 1 or not all(_immutable(entry) for entry in elements(element))
+        return depth > 1 or parameter.of_files or not all(_immutable(entry) for entry in elements(element))
 
     def _object(self, building: Building, value: Any, direction: str, name: str) -> Description:
         if _immutable(value):
