@@ -26,7 +26,11 @@ PORT = 8000
 Object = dict[str, Any]
 
 TEAMS = [
-    {"name": OURS, "scientists": ["ann"], "viewers": ["vic"], "quota": {"pods": 8}},
+    {
+        **{"name": OURS, "scientists": ["ann"], "viewers": ["vic"], "quota": {"pods": 8}},
+        # Images change under one tag.
+        "variables": {"compss_pull_policy": "Always"},
+    },
     {"name": THEIRS, "scientists": ["ben"]},
 ]
 #: Answers every request with a series in the name of the other team, and goes on.
@@ -353,13 +357,16 @@ def ask_prometheus(teams: Teams, query: str) -> list[dict[str, str]]:
 def test_a_scientist_runs_sees_and_removes_an_application(teams: Teams, tmp_path: Path) -> None:
     inventory = teams.folder / OURS / "ann" / "inventory.yml"
     assert "token" not in inventory.read_text()
-    results = extra(compss_folder=str(tmp_path), compss_results_size="100Mi")
-    done = play("run.yml", inventory, *results)
+    deadlines = {"multiply": {"seconds": 60, "jitter": 0}}
+    asked = extra(compss_folder=str(tmp_path), compss_results_size="100Mi", compss_deadlines=deadlines)
+    done = play("run.yml", inventory, *asked)
     assert done.returncode == 0, done.stdout[-3000:]
     assert " succeeded " in done.stdout
     assert "matmul" in teams.ann.run("helm", "list", "-q").stdout
     assert "matmul" in teams.vic.kubectl("get", "jobs", "-o", "name")
-    eventually(lambda: ask_prometheus(teams, f'compss_tasks{{namespace="{OURS}"}}'), 60, "Prometheus reads its metrics")
+    # Nothing of it was pushed.
+    checked = f'deadlines_checked{{namespace="{OURS}",pod=~"matmul-.+"}}'
+    eventually(lambda: ask_prometheus(teams, checked), 60, "Prometheus reads its metrics")
     removed = play("run.yml", inventory, *extra(compss_state="absent", compss_results_keep=False))
     assert removed.returncode == 0, removed.stdout[-3000:]
     left = teams.ann.kubectl("get", "jobs,statefulsets,services,persistentvolumeclaims,secrets", "-o", "name")
