@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pycompss.api.api import compss_wait_on
+from pycompss.functions.data import generator
 from pycompss_dask import graph, wire
 from pycompss_dask.runtime import Runtime
 from support import plainly
@@ -72,3 +75,19 @@ def test_unchanged_value_is_copied_and_sent_once(
         values = [each["a"] if isinstance(each, dict) else each for each in compss_wait_on(answers)]
         assert [each[24_999] for each in values] == [0.0, 0.0, 0.0, 1.0]
     assert len([size for size in copies if size > 100_000]) == (1 if kind == "file" else 2)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "draw"),
+    [
+        ("random", lambda source: source.random()),
+        ("normal", lambda source: source.gauss(0.0, 1.0)),
+        ("uniform", lambda source: source.uniform(-1.0, 1.0)),
+    ],
+)
+def test_generator_gives_the_data_of_its_seed(
+    engine: Runtime, distribution: str, draw: Callable[[random.Random], float]
+) -> None:
+    source = random.Random(10)  # noqa: S311 - data, not secrets
+    fragment = [[draw(source) for _ in range(3)] for _ in range(2)]
+    assert generator((4, 3), 2, 10, distribution, True) == [fragment, fragment]

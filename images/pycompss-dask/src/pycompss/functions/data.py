@@ -21,7 +21,7 @@ def chunks(values: Sequence[Any], size: int, balanced: bool = False) -> Iterator
 
 
 @task(returns=list)
-def _fragment(elements: int, dimensions: int, seed: str | None, distribution: str) -> list[list[float]]:
+def _fragment(elements: int, dimensions: int, seed: int | None, distribution: str) -> list[list[float]]:
     source = random.Random(seed)  # noqa: S311 - data, not secrets
     draws: dict[str, Callable[[], float]] = {
         "random": source.random,
@@ -38,15 +38,13 @@ def generator(
     """`size` is (elements, dimensions).
 
     `distribution`: random (0 to 1), normal (mean 0, deviation 1), uniform (-1 to 1).
-    One future for each fragment, or with `wait` its values. The same seed gives the same data.
+    One future for each fragment, or with `wait` its values. The same seed gives the same data, those of COMPSs: with a
+    seed each fragment has the same values.
     """
     if distribution not in ("random", "normal", "uniform"):
         raise ValueError(f"distribution is {distribution!r}, expected random, normal or uniform")
     elements = size[0] // num_frag
-    fragments = [
-        _fragment(elements, size[1], None if seed is None else f"{seed}-{number}", distribution)
-        for number in range(num_frag)
-    ]
+    fragments = [_fragment(elements, size[1], seed, distribution) for _ in range(num_frag)]
     return compss_wait_on(fragments) if wait else fragments
 
 
