@@ -73,6 +73,10 @@ options:
     description: How often the rules are evaluated.
     type: str
     default: 30s
+  prompt_interval:
+    description: How often the records are evaluated that somebody acts on and does not wait for, such as missed deadlines.
+    type: str
+    default: 5s
   scrape_interval:
     description: How often the exporters are scraped.
     type: str

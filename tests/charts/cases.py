@@ -281,4 +281,37 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         },
         "bare": {"quota": None, "limits": {"default": None, "defaultRequest": None}},
     },
+    "orchestrator": {
+        "defaults": {},
+        "everything": {
+            "fullnameOverride": "qos",
+            "image": {"digest": "sha256:" + "0" * 64},
+            "imagePullSecrets": [{"name": "pull"}],
+            "commonLabels": {"team": "edge"},
+            "templates": [
+                {
+                    "type": "infr",
+                    "guaranteeName": "NodesBusy",
+                    "maxAllowed": 2,
+                    "action": "scale_up",
+                    "scaleFactor": 1.25,
+                    "coolDownSeconds": 120,
+                    "calmSeconds": 0,
+                    "periodSeconds": 60,
+                    "otherwise": "notify",
+                    "guarantees": [{"name": "cpu", "constraint": "node:cpu_usage:ratio < 0.9"}],
+                }
+            ],
+            "budgets": {"team-a": 10, "*": 20},
+            "viewer": False,
+            "discovery": "PodMonitor",
+            "networkPolicy": {"from": [{"podSelector": {}}]},
+            "podAnnotations": {"a": "b"},
+            "priorityClassName": "system-cluster-critical",
+            "nodeSelector": {"a": "b"},
+            "tolerations": [{"operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+        },
+        "bare": {"networkPolicy": {"enabled": False}, "discovery": "none", "resources": {}},
+    },
 }

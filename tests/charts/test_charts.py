@@ -24,6 +24,7 @@ TALKS_TO_API = {
     LEAN: ("-server", "-server-check", "-kube-state-metrics"),  # the check looks for the files that are configured
     "metrics-server": ("test", "ms"),
     "monitoring-api": ("test", "api"),
+    "orchestrator": ("test", "qos"),
     "compss": (),  # one container has it, by a volume
     "tenant": (),
 }

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-CHARTS = ("edge-monitoring", "metrics-server", "monitoring-api")
+CHARTS = ("edge-monitoring", "metrics-server", "monitoring-api", "orchestrator")
 Template = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -13,7 +13,7 @@ from .conftest import ROOT, Chart, Json, by_argocd, by_flux, by_playbook, named,
 
 INVENTORIES = sorted(path.parent.name for path in (ROOT / "inventories").glob("*/hosts.yml"))
 # What no inventory asks for by itself.
-ASKED_FOR = ["-e", "monitoring_api_enabled=true"]
+ASKED_FOR = ["-e", "monitoring_api_enabled=true", "-e", "orchestrator_enabled=true"]
 
 
 @pytest.fixture(scope="module", params=INVENTORIES)

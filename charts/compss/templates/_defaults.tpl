@@ -86,6 +86,11 @@ compss:
     runtimeClassName: ''
     serviceAccountName: ''
     topologySpreadConstraints: []
+    drainSeconds: 30
+    qos:
+      template: ''
+      min: 0
+      limits: {}
   pools: []
   storage:
     implementation: ''

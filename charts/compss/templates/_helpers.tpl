@@ -117,9 +117,9 @@ labels:
 {{- $root := . -}}
 {{- $pools := list -}}
 {{- range $pool := prepend .Values.compss.pools (dict "name" "worker") -}}
-{{- /* Room to grow is each pool's own. */ -}}
-{{- $max := ternary $root.Values.compss.worker.max ($pool.max | default 0) (eq $pool.name "worker") -}}
-{{- $pool = mergeOverwrite (deepCopy $root.Values.compss.worker) $pool (dict "max" $max) -}}
+{{- /* Room to grow, and who decides about it, is each pool's own. */ -}}
+{{- $own := ternary $root.Values.compss.worker $pool (eq $pool.name "worker") -}}
+{{- $pool = mergeOverwrite (omit (deepCopy $root.Values.compss.worker) "qos") $pool (dict "max" ($own.max | default 0) "qos" ($own.qos | default dict)) -}}
 {{- $_ := set $pool "devices" dict -}}
 {{- range $kind, $pattern := dict "GPU" "/(gpu|gpu[.]shared|mig-.+)$|^gpu[.]intel[.]com/(i915|xe)$" "FPGA" "^[^/]*fpga[^/]*/|/fpga" -}}
 {{- range $name, $amount := $pool.resources -}}

@@ -34,7 +34,8 @@ UNITS = (
     "timestamp",
     "watts",
 )
-TYPES = ("count", "gauge", "info", "percent", "quantile", "rate", "ratio", "state")
+# total: it grows as long as what it counts lives.
+TYPES = ("count", "gauge", "info", "percent", "quantile", "rate", "ratio", "state", "total")
 # Why an entry is there: printed by D3.2 (see reference.py), named by it as a candidate, required but left unimplemented
 # by it, or needed by other entries and by the dashboards.
 ORIGINS = ("source", "candidate", "requirement", "support")
@@ -62,6 +63,8 @@ class Metric:
     warning: float | None = None
     critical: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    # Whether somebody acts on it and does not wait: it is recorded often, and of the present.
+    prompt: bool = False
 
     @property
     def level(self) -> str:
@@ -140,6 +143,7 @@ class Configuration:
     selectors: Mapping[str, str] = field(default_factory=dict)
     cluster_label: str = "cluster"
     interval: str = "30s"
+    prompt_interval: str = "5s"
     scrape_interval: str = "30s"
     rate_window: str = "2m"
     trend_window: str = "1h"
@@ -181,6 +185,7 @@ class Configuration:
         if self.cluster_size not in ("sum", "max"):
             raise CatalogueError(f"cluster_size is {self.cluster_size!r}; expected sum or max")
         seconds(self.interval, "interval")
+        seconds(self.prompt_interval, "prompt_interval")
         seconds(self.trend_window, "trend_window")
         seconds(self.silent_window, "silent_window")
         if self.query_offset:

@@ -60,6 +60,10 @@ class Entry:
     def name(self) -> str:
         return self.item.name
 
+    @property
+    def prompt(self) -> bool:
+        return isinstance(self.item, Metric) and self.item.prompt
+
     @cached_property
     def record_names(self) -> frozenset[str]:
         return frozenset(selector.name for selector in self.reads if RECORD_NAME.fullmatch(selector.name))
@@ -107,6 +111,9 @@ class Catalogue:
                     f"{kind(entry.item)} {entry.name}: expr reads {name}, which nothing records{hint(name, entries)}; "
                     f'write {{__name__="{name}"}} if another rules file does'
                 )
+            for name in sorted(entry.record_names):
+                if entry.prompt and not entries[name].prompt:
+                    raise CatalogueError(f"metric {entry.name} is prompt, and reads {name}, which is not")
         return entries
 
     @cached_property
@@ -185,7 +192,10 @@ class Catalogue:
         return [self.entries[name] for name in self.order if name in wanted]
 
     def groups(self, selection: Selection) -> list[dict[str, Any]]:
-        """Rule groups as Prometheus takes them. What reads a record stands in that record's group, after it."""
+        """Rule groups as Prometheus takes them. What reads a record stands in that record's group, after it.
+
+        Prompt records have groups of their own, and who else reads them reads what those wrote last.
+        """
         chosen = self.select(selection)
         names = {entry.name for entry in chosen}
         home: dict[str, str] = {name: name for name in names}
@@ -201,26 +211,30 @@ class Catalogue:
             first, second = sorted((root(one), root(other)), key=position.__getitem__)
             home[second] = first
 
-        leader: dict[str, str] = {}
+        leader: dict[tuple[str, bool], str] = {}
         for entry in chosen:
             for read in entry.record_names:
-                join(entry.name, read)
+                if self.entries[read].prompt == entry.prompt:
+                    join(entry.name, read)
         # Independent sets of one category share a group, so that a group's name says what is in it.
         for entry in sorted(chosen, key=lambda e: position[e.name]):
             if root(entry.name) == entry.name:
-                join(leader.setdefault(entry.item.category, entry.name), entry.name)
+                join(leader.setdefault((entry.item.category, entry.prompt), entry.name), entry.name)
         groups: dict[str, list[dict[str, Any]]] = {}
         for entry in chosen:
             groups.setdefault(root(entry.name), []).append(self.rule(entry))
         return [
-            {
-                "name": GROUP_PREFIX + self.entries[name].item.category,
-                "interval": self.configuration.interval,
-                **({"query_offset": self.configuration.query_offset} if self.configuration.query_offset else {}),
-                "rules": groups[name],
-            }
+            {**self.head(self.entries[name]), "rules": groups[name]}
             for name in sorted(groups, key=position.__getitem__)
         ]
+
+    def head(self, entry: Entry) -> dict[str, str]:
+        """Name and times of an entry's group."""
+        name, configuration = GROUP_PREFIX + entry.item.category, self.configuration
+        if entry.prompt:
+            return {"name": f"{name}.prompt", "interval": configuration.prompt_interval}
+        offset = {"query_offset": configuration.query_offset} if configuration.query_offset else {}
+        return {"name": name, "interval": configuration.interval, **offset}
 
     def rule(self, entry: Entry) -> dict[str, Any]:
         item = entry.item

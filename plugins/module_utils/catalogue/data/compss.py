@@ -79,6 +79,8 @@ def entry(
     absent: str = NO_COMPSS,
     warning: float | None = None,
     critical: float | None = None,
+    *,
+    prompt: bool = False,
 ) -> Metric:
     return Metric(
         name=name,
@@ -91,6 +93,7 @@ def entry(
         absent=absent,
         warning=warning,
         critical=critical,
+        prompt=prompt,
     )
 
 
@@ -279,25 +282,27 @@ sum by ({BY}) (compss_worker:computing_units_used:max and on ({BY}, worker) (com
     entry(
         "compss_task:deadlines_missed:max",
         "count",
-        "count",
+        "total",
         "Executions of a task that took longer than their deadline since the application started.",
         f"max by ({BY}, task) (deadlines_missed{{$pushgateway}})",
         NO_DEADLINE,
         warning=1,
+        prompt=True,
     ),
     entry(
         "compss_application:deadlines_missed:sum",
         "count",
-        "count",
+        "total",
         "Executions of an application that took longer than their deadline since it started.",
         f"sum by ({BY}) (compss_task:deadlines_missed:max)",
         NO_DEADLINE,
         warning=1,
+        prompt=True,
     ),
     entry(
         "cluster:compss_deadlines_missed:sum",
         "count",
-        "count",
+        "total",
         "Missed deadlines of all COMPSs applications.",
         "sum by ($cluster) (compss_application:deadlines_missed:sum)",
         NO_DEADLINE,

@@ -1,0 +1,1 @@
+"""Decides by what the Monitoring API tells, and lets Kubernetes act."""
