@@ -11,6 +11,7 @@ from pathlib import Path
 
 import faulty
 import numpy as np
+import pytest
 from pycompss.api.api import compss_barrier, compss_wait_on
 from pycompss_dask.runtime import Runtime
 from support import ENVIRONMENT, Cluster, Events, end, launch
@@ -97,6 +98,23 @@ def test_stopped_worker_gives_its_results_away(own_cluster: Cluster, tmp_path: P
     compss_barrier()
     assert counted(runtime) == list(range(1, 21))
     assert own_cluster.processes["a"].wait(15) == 0
+
+
+@pytest.mark.parametrize(("drain", "again"), [(10, False), (0, True)])
+def test_drained_worker_finishes_what_it_runs(own_cluster: Cluster, tmp_path: Path, drain: int, again: bool) -> None:
+    own_cluster.worker("a", "--computing_units=1", f"--drain={drain}")
+    runtime = started(own_cluster, tmp_path, "b")
+    own_cluster.client.wait_for_workers(2, timeout=30)
+    values = [faulty.sleeps(1.5) for _ in range(6)]
+    time.sleep(0.7)
+    own_cluster.processes["a"].terminate()
+    assert compss_wait_on(values) == [1.5] * 6
+    compss_barrier()
+    assert runtime.results.states == {"COMPLETED": 6}
+    assert own_cluster.processes["a"].wait(15) == 0
+    end()
+    jobs = [path.name for path in (tmp_path / "results" / "jobs").iterdir()]
+    assert any("RESUBMITTED" in name for name in jobs) is again
 
 
 def test_cancelled_group_stays_cancelled_on_a_late_worker(own_cluster: Cluster, tmp_path: Path) -> None:

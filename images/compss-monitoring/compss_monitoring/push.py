@@ -12,7 +12,7 @@ from .metrics import Deadlines, exposition
 from .settings import Settings
 from .state import State
 
-INTERVAL = 5.0
+INTERVAL = 1.0  # what has not changed is not pushed
 AGAIN = 60.0  # a Pushgateway that was restarted has forgotten everything
 
 

@@ -101,7 +101,9 @@ class Workers:
         metadata = item["metadata"]
         created = datetime.fromisoformat(metadata["creationTimestamp"]).timestamp()
         containers = item["spec"]["template"]["spec"]["containers"]
-        size = next((each.get("resources", {}) for each in containers if each["name"] == CONTAINER), {})
+        size: Mapping[str, Mapping[str, str]] = next(
+            (each.get("resources", {}) for each in containers if each["name"] == CONTAINER), {}
+        )
         return cls(item["spec"].get("replicas", 1), created, metadata["resourceVersion"], size)
 
 

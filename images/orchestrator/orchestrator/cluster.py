@@ -107,6 +107,6 @@ def unschedulable(pods: Sequence[Mapping[str, Any]]) -> int:
 
 def _message(error: client.ApiException) -> str:
     try:
-        return str(json.loads(error.body)["message"])
+        return str(json.loads(error.body or "")["message"])
     except (TypeError, ValueError, KeyError):
         return str(error.reason)

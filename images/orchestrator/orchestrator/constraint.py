@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from simpleeval import SimpleEval
 
@@ -14,7 +15,7 @@ NAME = re.compile(r"(?<![\w.])[A-Za-z_][\w:]*")
 WORDS = frozenset({"and", "or", "not", "True", "False"})
 #: Names of the reference system, by what the catalogue calls them.
 ALIASES = {"deadlines_missed": "compss_application:deadlines_missed:sum"}
-OPERATORS = {
+OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     **{ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv},
     **{ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge},
     **{ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Not: operator.not_, ast.USub: operator.neg},

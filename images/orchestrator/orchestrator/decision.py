@@ -105,7 +105,7 @@ def news(
     for name, series in values.items():
         before = base.get(name, {}) if name in totals else {}
         fresh[name] = {
-            labels: value - judged if (judged := before.get(written(labels), 0.0)) <= value else value
+            labels: value - old if (old := before.get(written(labels), 0.0)) <= value else value
             for labels, value in series.items()
         }
     return fresh

@@ -13,7 +13,7 @@ import socket
 import sys
 import uuid
 
-from distributed import Scheduler, Worker
+from distributed import Scheduler, Status, Worker
 from distributed.threadpoolexecutor import ThreadPoolExecutor
 
 from . import memory, settings
@@ -69,6 +69,7 @@ def worker_main(arguments: list[str]) -> int:
     parser.add_argument(
         "--resources", type=_pairs, default=[], help="what else @constraint may ask for: gpu=1,software=x,software=y"
     )
+    parser.add_argument("--drain", type=float, default=0, help="seconds to finish running tasks when stopped (0)")
     parser.add_argument("--once", action="store_true", help="end when the application has ended")
     options = parser.parse_args(arguments)
     if options.computing_units < 1:
@@ -87,6 +88,14 @@ async def _reachable(master: str) -> None:
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
+
+
+async def drain(worker: Worker, seconds: float) -> None:
+    """Take no further task, and wait for as long at most until none runs."""
+    worker.status = Status.paused
+    deadline = asyncio.get_running_loop().time() + seconds
+    while (worker.state.executing or worker.state.long_running) and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.1)
 
 
 async def _worker(options: argparse.Namespace) -> int:
@@ -122,7 +131,8 @@ async def _worker(options: argparse.Namespace) -> int:
             await asyncio.wait({finished, stop}, return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
             if not finished.done():
-                # Leave in order: what only this worker holds goes to others, what it runs runs there again.
+                # Leave in order: what it runs is finished, or else runs elsewhere again; what only it holds goes there.
+                await drain(worker, options.drain)
                 try:
                     await asyncio.wait_for(worker.close_gracefully(reason="worker-stopped"), LEAVING)
                 except (TimeoutError, OSError):
