@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from orchestrator.constraint import ALIASES, Constraint, ConstraintError
 
 MISSED = "compss_application:deadlines_missed:sum"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from orchestrator.agreement import Agreement, Memory, Workers
 from orchestrator.decision import Decision, Observation, decide
 from orchestrator.template import Template
@@ -298,7 +298,7 @@ def test_flapping_load_changes_once_in_a_cool_down() -> None:
         if len(run.made) > len(changes):
             changes.append(run.now)
     assert set(run.made) == {6, 9}, "it goes up and down"
-    assert min(later - earlier for earlier, later in zip(changes, changes[1:], strict=False)) >= 60
+    assert min(later - earlier for earlier, later in itertools.pairwise(changes)) >= 60
 
 
 def test_a_constraint_holds_when_it_holds_for_each_series() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from orchestrator.template import Template, parse
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -183,6 +183,7 @@ scrape:
   pushgateway:
     enabled: true
     keep: []
+    interval: 5s
   alertmanager:
     enabled: true
     keep:
