@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -220,13 +221,28 @@ def test_key_labels_are_all_labels_that_records_are_grouped_by() -> None:
 def test_query_offset_is_written_where_it_is_wanted() -> None:
     assert all("query_offset" not in group for group in CATALOGUE.groups(Selection()))
     late = Catalogue(Configuration(query_offset="1m")).groups(Selection())
-    assert all(group["query_offset"] == "1m" for group in late)
+    offsets = {group["name"].endswith(".prompt"): group.get("query_offset") for group in late}
+    assert offsets == {False: "1m", True: None}, "what is acted on is of the present"
+
+
+def test_what_is_acted_on_is_recorded_in_groups_of_its_own() -> None:
+    groups = Catalogue(Configuration(prompt_interval="3s")).groups(Selection())
+    [prompt] = [group for group in groups if group["name"].endswith(".prompt")]
+    assert (prompt["name"], prompt["interval"]) == ("continuum.edge.application.prompt", "3s")
+    names = ["compss_task:deadlines_missed:max", "compss_application:deadlines_missed:sum"]
+    assert [rule["record"] for rule in prompt["rules"]] == names
+    [metric] = [item for item in METRICS if item.name == names[0]]
+    slow = replace(metric, name="compss_task:slow:max", prompt=False)
+    reading = replace(metric, name="compss_task:reading:max", expr="compss_task:slow:max")
+    with pytest.raises(CatalogueError, match="compss_task:reading:max is prompt, and reads compss_task:slow:max"):
+        Catalogue(metrics=[slow, reading], alerts=())
 
 
 def test_groups_are_told_by_their_subject() -> None:
     groups = CATALOGUE.groups(Selection())
     assert len({group["name"] for group in groups}) == len(groups)
-    assert {group["name"].removeprefix("continuum.edge.") for group in groups} <= set(CATEGORIES)
+    subjects = {group["name"].removeprefix("continuum.edge.").removesuffix(".prompt") for group in groups}
+    assert subjects <= set(CATEGORIES)
     assert sum(len(group["rules"]) for group in groups) == len(METRICS) + len(ALERTS)
 
 
