@@ -23,6 +23,7 @@ SMALL = {
     "neighbours": ("--points", "100", "--blocks", "5", "--queries", "10", "--neighbours", "3"),
     "forest": ("--trees", "4", "--samples", "200", "--blocks", "2", "--tests", "1", "--depth", "3"),
     "stations": ("--stations", "2", "--days", "2"),
+    "stream": ("--frames", "4", "--period", "0.01", "--iterations", "1000"),
     "independent": ("--tasks", "50", "--iterations", "1000"),
 }
 

@@ -218,12 +218,13 @@ def test_an_application_that_has_ended_is_not_scaled() -> None:
 
 def test_an_application_on_its_last_tasks_is_not_scaled() -> None:
     run = Run(template())
-    run.missed(0, waiting_tasks=0)
-    run.missed(1, waiting_tasks=0)
+    last = {"pending": 0, "running": 3, "completed": 90}
+    run.missed(0, tasks=last)
+    run.missed(1, tasks=last)
     assert (run.state, run.made) == ("Violated", [])
-    assert "no task waits" in run.memory.reason
-    run.missed(2, waiting_tasks=1)
-    assert run.made == [6]
+    assert "no task waits and not all workers are busy" in run.memory.reason
+    run.missed(2, tasks={"pending": 0, "running": 4})
+    assert run.made == [6], "all are busy: its tasks may follow the number of workers"
 
 
 def test_a_budget_bounds_a_namespace() -> None:

@@ -21,9 +21,8 @@ from .settings import Settings
 from .sizes import resized
 from .template import Template
 
-#: How many tasks wait: a further worker is of use only where some do.
+#: Tasks by state: a further worker is of no use to an application on its last ones.
 TASKS = "compss_application:tasks:sum"
-WAITING = (("state", "pending"),)
 #: Whether a worker may change at all is asked by factors that any template's goes beyond.
 GROW, SHRINK = 1.01, 0.99
 
@@ -116,7 +115,7 @@ class Controller:
         application = {"namespace": agreement.namespace, "application": agreement.application}
         try:
             values = self.monitoring.values(template.names, application if template.type == "app-compss" else {})
-            waiting = self.monitoring.values((TASKS,), application)[TASKS].get(WAITING)
+            tasks = self.monitoring.values((TASKS,), application)[TASKS]
             totals = frozenset(each for each in template.names if self.monitoring.metric(each).total)
         except (Unavailable, Unknown) as error:
             return Observation(None, str(error))
@@ -125,7 +124,7 @@ class Controller:
         return Observation(
             values,
             totals=totals,
-            waiting_tasks=waiting,
+            tasks={dict(labels)["state"]: number for labels, number in tasks.items()},
             unschedulable=unschedulable(pods),
             may_grow=any(self.sizes(agreement, pods, GROW)),
             may_shrink=any(self.sizes(agreement, pods, SHRINK)),

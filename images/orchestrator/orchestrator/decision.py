@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .agreement import (
     AT_LIMIT,
@@ -37,8 +37,8 @@ class Observation:
     reason: str = ""
     #: Which of the names are totals.
     totals: frozenset[str] = frozenset()
-    #: Tasks that wait; None where nobody knows.
-    waiting_tasks: float | None = None
+    #: Tasks by state; empty where nobody knows.
+    tasks: Mapping[str, float] = field(default_factory=dict)
     #: Workers' pods that no node has room for.
     unschedulable: int = 0
     #: Whether a worker may still become larger, and smaller again.
@@ -218,8 +218,8 @@ def act(
         if want < have:
             return change(agreement, want, why, memory, template, now)
         return limited(AT_LIMIT, "QoSAtLimit", f"{why}; {have} workers are as few as min allows", memory, template, now)
-    if seen.waiting_tasks is not None and seen.waiting_tasks < 1:
-        text = f"{broken}; no task waits, and a further worker would have nothing to do"
+    if seen.tasks and seen.tasks.get("pending", 0) < 1 and seen.tasks.get("running", 0) < have:
+        text = f"{broken}; no task waits and not all workers are busy: a further one would have nothing to do"
         return Decision(memory.anew(VIOLATED, text, now))
     limits = {"max": agreement.max}
     if seen.budget is not None:

@@ -118,6 +118,7 @@ METRICS = (
         "count",
         "Tasks of an application, by task name and state.",
         f"max by ({BY}, task, state) (compss_tasks{{$compss}})",
+        prompt=True,
     ),
     entry(
         "compss_application:tasks:sum",
@@ -125,6 +126,7 @@ METRICS = (
         "count",
         "Tasks of an application, by state.",
         f"sum by ({BY}, state) (compss_task:tasks:sum)",
+        prompt=True,
     ),
     entry(
         "cluster:compss_tasks:sum",
