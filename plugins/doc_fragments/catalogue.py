@@ -74,7 +74,7 @@ options:
     type: str
     default: 30s
   prompt_interval:
-    description: How often the records are evaluated that somebody acts on and does not wait for, such as missed deadlines.
+    description: How often the records are evaluated that somebody acts on, such as missed deadlines.
     type: str
     default: 5s
   scrape_interval:

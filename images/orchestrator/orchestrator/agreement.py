@@ -62,7 +62,7 @@ class Memory:
         return cls(**record, base=base)
 
     def status(self, workers: int) -> dict[str, Any]:
-        """What people look at, and all of it as `record`; a list in it is replaced as a whole where a mapping is merged."""
+        """What people look at, and all of it as `record`: a list in it is replaced where a mapping would be merged."""
         base = [[name, labels, value] for name, each in self.base.items() for labels, value in each.items()]
         return {
             "state": self.state,

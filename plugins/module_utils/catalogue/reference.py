@@ -51,8 +51,8 @@ Many of them were asked for, with queries for the cAdvisor of their day, by deli
 - A ratio of many is the sum above the line over the sum below it, never a mean of ratios.
 - Expressions are shown with the default configuration. Selectors, the cluster's label, the windows and what is a node's
   own cgroup are options of the module.
-- What reads a record is evaluated after it in the same group, so that it never lags behind. What somebody acts on and does not
-  wait for is in a group that is evaluated more often (`prompt_interval`), and of the present.
+- What reads a record is evaluated after it in the same group, so that it never lags behind. What somebody acts on
+  is in a group that is evaluated more often (`prompt_interval`), and of the present.
 - *May be absent* tells why a healthy cluster can have no series of a metric. Where that is missing, no series is a
   fault.
 
