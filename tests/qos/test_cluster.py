@@ -335,7 +335,7 @@ def test_an_api_server_that_is_away_ends_nothing(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "said"),
+    ("template", "fault"),
     [
         (
             "Misspelt",
@@ -345,12 +345,12 @@ def test_an_api_server_that_is_away_ends_nothing(site: Site) -> None:
         ("Absent", "there is no template Absent; there are DeadlinesMissed_1, Impatient, Larger, Misspelt"),
     ],
 )
-def test_a_wrong_template_is_said_and_takes_no_other_along(site: Site, template: str, said: str) -> None:
+def test_a_wrong_template_is_said_and_takes_no_other_along(site: Site, template: str, fault: str) -> None:
     site.application("wrong", template)
     site.application("right", "DeadlinesMissed_1")
     site.push("right", 0)
     site.orchestrator()
-    assert said in site.becomes("wrong", "Invalid").reason
+    assert fault in site.becomes("wrong", "Invalid").reason
     site.becomes("right", "Holds")
 
 

@@ -36,7 +36,7 @@ def test_chart_and_role_ship_it(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"scaleFactor": 1}, "scaleFactor is 1; scale_out needs more than 1"),
         ({"scaleFactor": 0}, "scaleFactor: Input should be greater than 0"),
@@ -51,11 +51,11 @@ def test_chart_and_role_ship_it(path: str) -> None:
         ({"guarantees": None}, "guarantees: "),
     ],
 )
-def test_what_is_wrong_is_said_by_field(change: dict[str, Any], said: str) -> None:
+def test_what_is_wrong_is_said_by_field(change: dict[str, Any], message: str) -> None:
     good, bad = parse(json.dumps([{**REFERENCE, **change}, {**REFERENCE, "guaranteeName": "Other"}]))
     assert list(good) == ["Other"], "one that is wrong takes no other along"
     [fault] = bad.values()
-    assert said in fault
+    assert message in fault
 
 
 def test_two_of_one_name_are_none() -> None:

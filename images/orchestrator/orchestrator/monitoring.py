@@ -41,7 +41,7 @@ class Monitoring:
     def __init__(self, url: str, token_file: str, timeout: float) -> None:
         self.token_file = Path(token_file)
         self.client = httpx.Client(base_url=url, timeout=timeout)
-        self.known: dict[str, Metric] = {}
+        self.metrics: dict[str, Metric] = {}
         self.read_at = -math.inf
 
     def ask(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> Any:
@@ -62,12 +62,12 @@ class Monitoring:
     def catalogue(self) -> Mapping[str, Metric]:
         """All metrics by name. Raises Unavailable."""
         if time.monotonic() - self.read_at > CATALOGUE_SECONDS:
-            self.known = {
+            self.metrics = {
                 entry["name"]: Metric(entry["name"], frozenset(entry["labels"]), entry["type"] == "total")
                 for entry in self.ask("/api/v1/metrics")["metrics"]
             }
             self.read_at = time.monotonic()
-        return self.known
+        return self.metrics
 
     def metric(self, name: str) -> Metric:
         """Raises Unavailable, or Unknown with the names that are alike."""
