@@ -188,6 +188,13 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "held": {"engine": "dask", "compss": {"master": {"suspend": True, "ttlSecondsAfterFinished": 0}}},
         "queue": {"compss": {"queue": "edge", "pools": [{"name": "more", "number": 2}]}},
         "stream": {"engine": "dask", "compss": {"master": {"kind": "Deployment"}}},
+        "guaranteed": {
+            "engine": "dask",
+            "compss": {
+                "worker": {"max": 8, "qos": {"template": "DeadlinesMissed_1", "min": 1, "limits": {"cpu": "2"}}},
+                "pools": [{"name": "more", "max": 3, "qos": {"template": "Patient"}}, {"name": "still"}],
+            },
+        },
         "bare": {
             "engine": "dask",
             "monitoring": {"enabled": False},

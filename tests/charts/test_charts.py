@@ -282,6 +282,16 @@ def test_wrong_value_is_refused(template: Template, values: dict[str, Any]) -> N
 # No value is without effect.
 
 OTHER_VALUES: dict[tuple[str, ...], Any] = {
+    ("budgets",): {"changed": 7},
+    ("templates",): [
+        {
+            "type": "infr",
+            "guaranteeName": "Changed",
+            "maxAllowed": 0,
+            "action": "notify",
+            "guarantees": [{"name": "changed", "constraint": "cluster:nodes:count > 1"}],
+        }
+    ],
     ("fileSd",): [{"job": "changed", "configMap": "changed"}],
     ("httpSd",): [{"job": "changed", "url": "http://changed"}],
     ("extraScrapeConfigs",): [{"job_name": "changed"}],

@@ -329,6 +329,7 @@ def test_no_secret_is_rendered(application: Render) -> None:
         ({"deadlines": {'a"b': {"seconds": 1}}}, "does not match pattern"),
         ({"compss": {"worker": {"volume": {"size": "much"}}}}, "size"),
         ({"compss": {"pools": [{"name": "a", "volume": {"size": "2 GB"}}]}}, "size"),
+        ({"compss": {"worker": {"max": 3, "qos": {"template": "T", "min": 4}}}}, "Expected a max of 4 at least"),
         ({"monitoring": {"pushgatewayUrl": "pushgateway:9091"}}, "pushgatewayUrl"),
     ],
     ids=str,
@@ -345,3 +346,12 @@ def test_two_releases_share_no_name(application: Render) -> None:
         for name in ("one", "two")
     ]
     assert not names[0] & names[1]
+
+
+def test_each_pool_has_an_agreement_of_its_own_or_none(application: Render) -> None:
+    objects = application(CASES["compss"]["guaranteed"])
+    agreements = [item for item in objects if item["kind"] == "QoSAgreement"]
+    assert all(one(objects, "StatefulSet", item["spec"]["target"]) for item in agreements)
+    specs = [item["spec"] for item in agreements]
+    bounds = {spec["template"]: (spec["min"], spec["max"], spec.get("limits")) for spec in specs}
+    assert bounds == {"DeadlinesMissed_1": (1, 8, {"cpu": "2"}), "Patient": (2, 3, None)}

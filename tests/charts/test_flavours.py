@@ -97,6 +97,7 @@ VARIABLES: dict[str, Any] = {
     "prometheus_retention_size": "20GB",
     "prometheus_pushgateway_storage_enabled": True,
     "prometheus_scrape_interval": "15s",
+    "prometheus_prompt_interval": "3s",
     "prometheus_kubelet_insecure_tls": True,
     "prometheus_file_sd": CASES["everything"]["prometheus_file_sd"],
     "prometheus_http_sd": CASES["everything"]["prometheus_http_sd"],

@@ -69,7 +69,7 @@ class Program:
     def end(self, number: int = signal.SIGTERM) -> None:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        self.process.communicate()
+            self.process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -172,15 +172,14 @@ class Site:
     def orchestrator(self, **environment: str) -> Program:
         started = Program(
             [sys.executable, "-m", "orchestrator"],
-            PYTHONPATH=str(ROOT / "images" / "orchestrator"),
-            TEMPLATES=str(self.folder / "templates.json"),
-            KUBECONFIG="",
             **{
+                "PYTHONPATH": str(ROOT / "images" / "orchestrator"),
+                "TEMPLATES": str(self.folder / "templates.json"),
+                "KUBECONFIG": str(self.kubeconfig),
                 "MONITORING_API_URL": self.monitoring,
+                "TOKEN_FILE": "",
                 "PORT": str(free_port()),
                 "LOOK": "0.5",
-                "TOKEN_FILE": "/none",
-                **{"KUBECONFIG": str(self.kubeconfig)},
                 **environment,
             },
         )

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from kubernetes.config import ConfigException
+from lightkube.core.exceptions import ConfigError
 from prometheus_client import start_http_server
 
 from .cluster import Cluster
@@ -23,11 +23,11 @@ def main() -> int:
         settings = Settings.from_environment()
         controller = Controller(
             settings,
-            Cluster(settings.kubeconfig, settings.timeout),
+            Cluster(settings.timeout),
             Monitoring(settings.monitoring_api_url, settings.token_file, settings.timeout),
         )
         start_http_server(settings.port, addr="::")
-    except (OSError, ValueError, ConfigException) as error:
+    except (OSError, ValueError, ConfigError) as error:
         print(f"orchestrator: {error}", file=sys.stderr)
         return 2
     controller.run(stopping)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-GROUP, VERSION, PLURAL = "continuum.edge", "v1alpha1", "qosagreements"
+GROUP, VERSION, KIND, PLURAL = "continuum.edge", "v1alpha1", "QoSAgreement", "qosagreements"
 #: The container of a worker's pod that tasks run in.
 CONTAINER = "worker"
 
@@ -96,15 +96,18 @@ class Workers:
     size: Mapping[str, Mapping[str, str]]
 
     @classmethod
-    def read(cls, item: Mapping[str, Any]) -> Workers:
-        """From a StatefulSet as the API server writes it."""
-        metadata = item["metadata"]
-        created = datetime.fromisoformat(metadata["creationTimestamp"]).timestamp()
-        containers = item["spec"]["template"]["spec"]["containers"]
-        size: Mapping[str, Mapping[str, str]] = next(
-            (each.get("resources", {}) for each in containers if each["name"] == CONTAINER), {}
+    def read(cls, item: Any) -> Workers:
+        """From a StatefulSet of lightkube's, in whose types every field may be away."""
+        size: Mapping[str, Mapping[str, str]] = {}
+        for container in item.spec.template.spec.containers:
+            if container.name == CONTAINER and container.resources:
+                size = {"requests": container.resources.requests or {}, "limits": container.resources.limits or {}}
+        return cls(
+            replicas=1 if item.spec.replicas is None else item.spec.replicas,
+            created=item.metadata.creationTimestamp.timestamp(),
+            version=item.metadata.resourceVersion,
+            size=size,
         )
-        return cls(item["spec"].get("replicas", 1), created, metadata["resourceVersion"], size)
 
 
 @dataclass(frozen=True)
@@ -131,20 +134,20 @@ class Agreement:
         return self.workers.replicas if self.workers else 0
 
     @classmethod
-    def read(cls, item: Mapping[str, Any], workers: Mapping[tuple[str, str], Workers]) -> Agreement:
-        """From a QoSAgreement as the API server writes it, and all StatefulSets by namespace and name."""
-        metadata, spec = item["metadata"], item["spec"]
+    def read(cls, item: Any, workers: Mapping[tuple[str, str], Workers]) -> Agreement:
+        """From a QoSAgreement of lightkube's, and all StatefulSets by namespace and name."""
+        metadata, spec = item.metadata, item["spec"]
         return cls(
-            namespace=metadata["namespace"],
-            name=metadata["name"],
-            uid=metadata["uid"],
-            version=metadata["resourceVersion"],
+            namespace=metadata.namespace,
+            name=metadata.name,
+            uid=metadata.uid,
+            version=metadata.resourceVersion,
             template=spec["template"],
             application=spec["application"],
             target=spec["target"],
             min=spec["min"],
             max=spec["max"],
             limits={name: str(amount) for name, amount in spec.get("limits", {}).items()},
-            memory=Memory.read(item.get("status", {})),
-            workers=workers.get((metadata["namespace"], spec["target"])),
+            memory=Memory.read(item.get("status") or {}),
+            workers=workers.get((metadata.namespace, spec["target"])),
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 #: Series of one metric by the labels that tell them apart.
 Labels = tuple[tuple[str, str], ...]
@@ -40,7 +40,7 @@ class Metric:
 class Monitoring:
     def __init__(self, url: str, token_file: str, timeout: float) -> None:
         self.token_file = Path(token_file)
-        self.client = httpx.Client(base_url=url, timeout=timeout)
+        self.client = httpx2.Client(base_url=url, timeout=timeout)
         self.metrics: dict[str, Metric] = {}
         self.read_at = -math.inf
 
@@ -52,9 +52,9 @@ class Monitoring:
         try:
             answer = self.client.get(path, params=list(parameters), headers=headers)
             content = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, ValueError) as error:
             raise Unavailable(f"the Monitoring API does not answer: {error or type(error).__name__}") from None
-        if answer.status_code != httpx.codes.OK:
+        if answer.status_code != httpx2.codes.OK:
             reason = content.get("reason", "") if isinstance(content, dict) else ""
             raise Unavailable(f"the Monitoring API answers {answer.status_code}: {reason}")
         return content

@@ -19,8 +19,6 @@ class Settings:
     monitoring_api_url: str = "http://monitoring-api:8080"
     #: The pod's own token, which the Monitoring API gets; no header is sent where the file is not there.
     token_file: str = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - it is a path
-    #: Where a kubeconfig is; empty: the pod's own account.
-    kubeconfig: str = ""
     #: Port of /metrics.
     port: int = 8080
     #: Seconds between two looks.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kubernetes.utils.quantity import parse_quantity
+from lightkube.utils.quantity import parse_quantity
 
 from .agreement import CONTAINER
 
@@ -23,10 +23,15 @@ def resized(pod: Mapping[str, Any], factor: float, least: Size, most: Mapping[st
         if kind not in ("requests", "limits"):
             continue
         for name in sorted(set(amounts) & set(most)):
-            have = float(parse_quantity(amounts[name]))
-            low = float(parse_quantity(least.get(kind, {}).get(name, amounts[name])))
-            high = max(float(parse_quantity(most[name])), low)
+            have = _amount(amounts[name])
+            low = _amount(least.get(kind, {}).get(name, amounts[name]))
+            high = max(_amount(most[name]), low)
             want = min(max(have * factor, low), high)
             if abs(want - have) > 1e-3 * have:
                 changed.setdefault(kind, {})[name] = f"{round(want * 1000)}m" if name == "cpu" else str(round(want))
     return changed
+
+
+def _amount(quantity: str) -> float:
+    """In cores, bytes or pieces."""
+    return float(parse_quantity(quantity) or 0)
