@@ -17,7 +17,7 @@ SITE = "check monitoring upgrade edge airgap"
 #: Files, the tests without a cluster that they touch, and the scenarios. A file takes every row that it fits.
 TOUCHES = (
     ("apps/*", "tests/pycompss/test_apps.py", "compss"),
-    ("apps/queue/*", "tests/orchestrator", ""),
+    ("apps/queue/*", "tests/qos", ""),
     ("bench/*", "tests/bench", ""),
     ("charts/compss/*", "tests/charts tests/compss tests/dashboards", "compss"),
     ("charts/docs.py", "tests/charts", ""),
@@ -97,13 +97,13 @@ TOUCHES = (
     ("roles/tenant/*", "tests/sites", ""),
     ("tests/alerts/*", "tests/alerts", ""),
     ("tests/api/*", "tests/api", ""),
+    ("tests/qos/*", "tests/qos", ""),
     ("tests/bench/*", "tests/bench", ""),
     ("tests/charts/*", "tests/charts", ""),
     ("tests/compss/*", "tests/compss", ""),
     ("tests/contracts/*", "tests/contracts", ""),
     ("tests/dashboards/*", "tests/dashboards", ""),
     ("tests/gitops/*", "tests/gitops", ""),
-    ("tests/orchestrator/*", "tests/orchestrator", ""),
     ("tests/pycompss/*", "tests/pycompss", ""),
     ("tests/pages/*", "tests/pages", ""),
     ("tests/property/*", "tests/property", ""),

@@ -32,7 +32,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from ansible_collections.continuum.edge.plugins.module_utils.catalogue import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "images" / "orchestrator"))
 
 from orchestrator.twin import (  # noqa: E402
     Configuration,
