@@ -218,13 +218,21 @@ def test_an_application_that_has_ended_is_not_scaled() -> None:
 
 def test_an_application_on_its_last_tasks_is_not_scaled() -> None:
     run = Run(template())
-    last = {"pending": 0, "running": 3, "completed": 90}
-    run.missed(0, tasks=last)
+    run.missed(0, tasks={"pending": 50, "running": 4, "completed": 40})
+    last = {"pending": 0, "running": 3, "completed": 91}
+    run.missed(0, tasks=last, after=90)
     run.missed(1, tasks=last)
     assert (run.state, run.made) == ("Violated", [])
-    assert "no task waits and not all workers are busy" in run.memory.reason
-    run.missed(2, tasks={"pending": 0, "running": 4})
-    assert run.made == [6], "all are busy: its tasks may follow the number of workers"
+    assert "no task waits, and none has come for 93 s" in run.memory.reason
+
+
+def test_an_application_whose_tasks_come_one_after_the_other_is_scaled() -> None:
+    """A stream, seen between two frames, looks like one that ends; but its tasks grow in number."""
+    run = Run(template())
+    for frame in range(10):
+        run.missed(0, tasks={"pending": 0, "running": 0, "completed": 4 * frame}, after=30)
+    run.missed(1, tasks={"pending": 0, "running": 0, "completed": 36}, after=20)
+    assert run.made == [6]
 
 
 def test_a_budget_bounds_a_namespace() -> None:

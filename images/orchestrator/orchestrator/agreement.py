@@ -45,6 +45,9 @@ class Memory:
     #: Number of workers beyond which the cluster had no room, and until when that is believed.
     room: int = 0
     room_until: float = 0.0
+    #: Most tasks that there were, of any state, and since when there are as many.
+    tasks: float = 0.0
+    tasks_grew: float = 0.0
     #: Whether there was an answer once.
     begun: bool = False
     #: A change that is decided and perhaps not made yet: from how many workers to how many; both 0: none.

@@ -24,6 +24,8 @@ from .template import Action, Guarantee, Template
 
 #: What a run of less age has of a total at the first look is what the run before it has left.
 YOUNG_SECONDS = 120.0
+#: Whether tasks wait is known as it was at the last scrape; in as long there were two.
+LAST_SECONDS = 60.0
 #: How much longer than a cool-down a cluster that had no room is believed to have none.
 ROOM_COOL_DOWNS = 10
 
@@ -158,6 +160,8 @@ def decide(agreement: Agreement, template: Template | str, seen: Observation, no
     if not memory.begun:
         young = now - agreement.workers.created < YOUNG_SECONDS
         memory = replace(memory, begun=True, base=judged(seen.values, seen.totals, {}) if young else {})
+    if (tasks := sum(seen.tasks.values())) > memory.tasks:
+        memory = replace(memory, tasks=tasks, tasks_grew=now)
     judgement = judge(template.guarantees, news(seen.values, seen.totals, memory.base), seen.totals)
     if judgement.blind:
         return Decision(memory.now(NO_DATA, f"no series of {', '.join(template.names)} yet", now))
@@ -218,8 +222,8 @@ def act(
         if want < have:
             return change(agreement, want, why, memory, template, now)
         return limited(AT_LIMIT, "QoSAtLimit", f"{why}; {have} workers are as few as min allows", memory, template, now)
-    if seen.tasks and seen.tasks.get("pending", 0) < 1 and seen.tasks.get("running", 0) < have:
-        text = f"{broken}; no task waits and not all workers are busy: a further one would have nothing to do"
+    if seen.tasks and seen.tasks.get("pending", 0) < 1 and now - memory.tasks_grew >= LAST_SECONDS:
+        text = f"{broken}; no task waits, and none has come for {now - memory.tasks_grew:.0f} s: it is on its last ones"
         return Decision(memory.anew(VIOLATED, text, now))
     limits = {"max": agreement.max}
     if seen.budget is not None:
