@@ -64,7 +64,9 @@ def apply(api: dynamic.DynamicClient, item: dict[str, Any]) -> str:
 def test_server_side_dry_run(api: dynamic.DynamicClient, render: Render, chart: str, case: str) -> None:
     items = render(chart, CASES[chart][case], NAMESPACE)
     # The cluster has neither Prometheus' operator nor, perhaps, the orchestrator, whose kinds these are.
-    served = [item for item in items if not item["apiVersion"].startswith(("monitoring.coreos.com/", "continuum.edge/"))]
+    served = [
+        item for item in items if not item["apiVersion"].startswith(("monitoring.coreos.com/", "continuum.edge/"))
+    ]
     refused = [apply(api, untaken(item)) for item in served]
     assert not any(refused), "\n".join(filter(None, refused))
 

@@ -33,9 +33,11 @@ RELEASES: dict[str, tuple[str, Object]] = {
     "site": ("edge-monitoring", {}),
     "metrics": ("metrics-server", {}),
     "api": ("monitoring-api", {}),
+    "qos": ("orchestrator", {}),
     "closed-app": ("compss", FRIENDS),
     "closed-site": ("edge-monitoring", FRIENDS),
     "closed-api": ("monitoring-api", FRIENDS),
+    "closed-qos": ("orchestrator", FRIENDS),
     # Its policy is about a namespace of its own.
     "team": ("tenant", {"platformNamespace": "elsewhere"}),
 }
@@ -70,9 +72,11 @@ GETS_THROUGH: dict[str, dict[int, set[str]]] = {
     "policies/site-pushgateway": {9091: EVERYBODY, UNUSED: NOBODY},
     "policies/metrics": {10250: EVERYBODY, UNUSED: NOBODY},
     "policies/api": {8080: EVERYBODY, UNUSED: NOBODY},
+    "policies/qos": {8080: EVERYBODY, UNUSED: NOBODY},
     "policies/closed-app-master": {43100: CLOSED_APP, 15000: {"policies/friend"}, UNUSED: NOBODY},
     "policies/closed-app-worker": {43001: CLOSED_APP, UNUSED: NOBODY},
     "policies/closed-api": {8080: {"policies/friend"}, UNUSED: NOBODY},
+    "policies/closed-qos": {8080: {"policies/friend"}, UNUSED: NOBODY},
     "policies/closed-site-server": {9090: {"policies/friend"}, UNUSED: NOBODY},
     "policies/closed-site-kube-state-metrics": {8080: {"policies/closed-site-server"}, UNUSED: NOBODY},
     "policies/closed-site-pushgateway": {9091: {"policies/friend", "policies/closed-site-server"}, UNUSED: NOBODY},
