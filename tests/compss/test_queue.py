@@ -17,6 +17,7 @@ import redis  # noqa: E402
 from compss_monitoring.cluster import Cluster  # noqa: E402
 from compss_monitoring.push import Pusher, request  # noqa: E402
 from compss_monitoring.queue import EVENTS, STATE, TIMES, TIMES_KEY, Reader  # noqa: E402
+from compss_monitoring.record import SPANS  # noqa: E402
 from compss_monitoring.settings import Pool, Settings  # noqa: E402
 from compss_monitoring.state import State  # noqa: E402
 
@@ -53,6 +54,30 @@ def test_a_restarted_monitor_goes_on(client: Any) -> None:
     state = new()
     Reader(state, client).once()
     assert state.status()["totals"]["completed"] == 2
+
+
+def test_a_restarted_monitor_knows_single_tasks(client: Any) -> None:
+    graph = {"event": "graph", "called": 2, "tasks": [[1, "a", []], [2, "a", [1]]], "edges": [["a", "a", 1]]}
+    push(client, {**graph, "run": "r", "seq": 1}, end(1, run="r", seq=2))
+    before = new()
+    Reader(before, client).once()
+    push(client, end(2, run="r", seq=3))
+    after = new()
+    Reader(after, client).once()
+    assert [task["state"] for task in after.graph()["tasks"]] == ["completed", "completed"]
+    assert after.graph()["edges"] == before.graph()["edges"]
+    assert [task["id"] for task in after.timeline()["tasks"]] == [1, 2]
+
+
+def test_spans_are_bounded_and_end_with_their_run(client: Any) -> None:
+    reader = Reader(new(), client)
+    push(client, *(end(number, run="r", seq=number + 1) for number in range(5000)))
+    while reader.once():
+        pass
+    assert client.llen(SPANS) == 3000
+    push(client, {"event": "run", "state": "started", "time": 1.0, "run": "s", "seq": 1}, end(1, run="s", seq=2))
+    reader.once()
+    assert client.llen(SPANS) == len(reader.state.timeline()["tasks"]) == 1
 
 
 def test_a_redis_that_lost_everything_costs_no_numbers(client: Any) -> None:
@@ -138,6 +163,9 @@ class Flaky:
     def set(self, key: str, value: str) -> Any:
         return self.client.set(key, value)
 
+    def lrange(self, key: str, first: int, last: int) -> Any:
+        return self.client.lrange(key, first, last)
+
     def pipeline(self, transaction: bool) -> Any:
         pipeline = self.client.pipeline(transaction=transaction)
         original = pipeline.execute
@@ -166,6 +194,7 @@ def test_a_transaction_whose_answer_is_lost_counts_nothing_twice(client: Any) ->
     for _ in range(20):
         reader.step(0)
     assert state.status()["totals"]["completed"] == 40
+    assert len(state.timeline()["tasks"]) == client.llen(SPANS) == 40
     assert state.data.accepted == 80
 
 

@@ -11,7 +11,7 @@ pytest.importorskip("prometheus_client", reason="pip install -r images/compss-mo
 from compss_monitoring import state_xml
 from compss_monitoring.metrics import Application, Deadlines, exposition
 from compss_monitoring.settings import Pool, Settings
-from compss_monitoring.state import OTHER, State
+from compss_monitoring.state import OTHER, NotTold, State
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -409,3 +409,77 @@ def test_any_stream_counts_each_event_once(events: list[dict[str, Any]], again: 
     assert len(state.data.workers.keys() - {OTHER}) <= limit
     used = state.used_units()
     assert all(used[name] <= worker.units for name, worker in state.data.workers.items())
+
+
+def called(count: int, single: int) -> dict[str, Any]:
+    tasks = [[number, "a" if number % 2 else "b", [number - 1] if number > 1 else []] for number in range(1, count + 1)]
+    return {"event": "graph", "called": count, "tasks": tasks[:single], "edges": [["a", "b", count // 2]]}
+
+
+def test_the_graph_of_few_tasks_is_each_of_them() -> None:
+    state = new()
+    send(
+        state,
+        {"event": "run", "state": "started", "time": 1.0, "run": "r", "seq": 1},
+        {**called(4, 4), "run": "r", "seq": 2},
+        {**end(1), "run": "r", "seq": 3},
+        {**end(2, "b", state="FAILED"), "run": "r", "seq": 4},
+        {"event": "start", "id": 3, "name": "a", "worker": "w-0", "time": 3.0, "run": "r", "seq": 5},
+    )
+    graph = state.graph()
+    assert [(task["id"], task["state"], task["reads"]) for task in graph["tasks"]] == [
+        (1, "completed", []),
+        (2, "failed", [1]),
+        (3, "running", [2]),
+        (4, "pending", [3]),
+    ]
+    assert graph["edges"] == [{"source": "a", "target": "b", "count": 2}]
+    assert [name["name"] for name in graph["names"]] == ["a", "b"]
+    timeline = state.timeline()
+    assert [(task["id"], task["start"], task["end"], task["state"]) for task in timeline["tasks"]] == [
+        (1, 1.0, 2.0, "completed"),
+        (2, 1.0, 2.0, "failed"),
+        (3, 3.0, None, "running"),
+    ]
+    # Another run has other tasks.
+    send(state, {"event": "run", "state": "started", "time": 9.0, "run": "s", "seq": 1})
+    assert state.graph()["tasks"] == state.graph()["edges"] == state.timeline()["tasks"] == []
+
+
+def test_of_many_tasks_only_what_is_between_names_is_kept() -> None:
+    state = new()
+    send(state, called(500, 500))
+    assert len(state.graph()["tasks"]) == 500
+    send(state, called(501, 0), *(end(number) for number in range(1, 5001)))
+    graph, timeline = state.graph(), state.timeline()
+    assert graph["tasks"] == []
+    assert graph["edges"] == [{"source": "a", "target": "b", "count": 500}]
+    assert len(timeline["tasks"]) == 3000
+    assert timeline["tasks"][-1]["id"] == timeline["executions"] == 5000
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"called": -1, "tasks": [], "edges": []},
+        {"called": 1, "tasks": {}, "edges": []},
+        {"called": 1, "tasks": [[1, "a"]], "edges": []},
+        {"called": 1, "tasks": [["one", "a", []]], "edges": []},
+        {"called": 1, "tasks": [[1, "", []]], "edges": []},
+        {"called": 1, "tasks": [], "edges": [["a", "b", "many"]]},
+    ],
+)
+def test_a_graph_that_is_none_is_refused(event: dict[str, Any]) -> None:
+    state = new()
+    send(state, {"event": "graph", **event})
+    assert state.data.refused == 1
+    assert state.graph()["tasks"] == state.graph()["edges"] == []
+
+
+def test_the_engine_compss_says_what_it_does_not_tell() -> None:
+    state = new(engine="compss")
+    for told in (state.graph, state.timeline):
+        with pytest.raises(NotTold, match="engine compss"):
+            told()
+    send(state, {**end(0, "multiply"), "event": "checked"})
+    assert [task["name"] for task in state.timeline()["tasks"]] == ["multiply"]

@@ -17,7 +17,7 @@ import pytest
 from compss_telemetry import Deadlines, RedisSink, Sink, deadline, open_sink
 from compss_telemetry.deadline import declared
 from compss_telemetry.sink import MAX_WAITING, QUEUE
-from faulty import sleeps
+from faulty import double, sleeps
 from pycompss.api.api import compss_barrier
 from pycompss.api.task import task
 from pycompss_dask.runtime import Runtime
@@ -155,6 +155,22 @@ def test_a_start_names_the_worker_as_its_end_does(own_engine: Runtime) -> None:
     (start,), (end,) = own_engine.sink.of("start"), own_engine.sink.of("end")
     assert start["worker"] == end["worker"]
     assert start["worker"] in {"one", "two"}
+
+
+def test_the_graph_is_told_as_it_grows(own_engine: Runtime) -> None:
+    assert isinstance(own_engine.sink, Events)
+    before = len(own_engine.results.tasks)
+    double(double(double(1)))
+    compss_barrier()
+    events = own_engine.sink.of("graph")
+    told = [task for event in events for task in event["tasks"] if task[0] > before]
+    assert told == [
+        [before + 1, "double", []],
+        [before + 2, "double", [before + 1]],
+        [before + 3, "double", [before + 2]],
+    ]
+    assert events[-1]["called"] == before + 3
+    assert sum(count for event in events for one, two, count in event["edges"] if one == two == "double") == 2
 
 
 def test_application_tells_redis(redis: tuple[str, Any], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import redis
 
 from . import state_xml
+from .record import SPANS
 from .state import State
 
 EVENTS = "compss_events"
@@ -47,7 +48,7 @@ class Reader:
         try:
             written = self.client.get(STATE)
             if written:
-                self.state.load(written)
+                self.state.load(written, self.client.lrange(SPANS, 0, -1))
         except (redis.ResponseError, ValueError, KeyError, TypeError, IndexError) as error:
             self.say(f"the key {STATE} is not what the monitoring API has stored: {error}; it is written anew")
             self.client.delete(STATE)
@@ -76,6 +77,7 @@ class Reader:
                 else:
                     pipeline.delete(entry.key)
         pipeline.set(STATE, self.state.dump())
+        self.state.record.store(pipeline)
         pipeline.execute()
         self.fresh = True
         return True

@@ -19,7 +19,7 @@ from .metrics import Application, exposition
 from .push import Pusher
 from .queue import Reader
 from .settings import Settings
-from .state import State
+from .state import NotTold, State
 
 LOOK = 0.3
 SETTLE = 1.0  # what the last events lead to is a moment away
@@ -127,10 +127,20 @@ def handler(monitor: Monitor) -> type[BaseHTTPRequestHandler]:
                     monitor.scraped.set()
             elif path in ("/", "/status"):
                 self.answer(json.dumps(monitor.state.status(), indent=1).encode(), "application/json")
+            elif path in ("/graph", "/timeline"):
+                try:
+                    content, status = getattr(monitor.state, path[1:])(), HTTPStatus.OK
+                except NotTold as error:
+                    content, status = {"reason": str(error)}, HTTPStatus.NOT_FOUND
+                self.answer(json.dumps(content).encode(), "application/json", status)
             elif path == "/healthz":
                 self.answer(b"ok\n", "text/plain")
             else:
-                self.answer(b"There are /metrics, /status and /healthz.\n", "text/plain", HTTPStatus.NOT_FOUND)
+                self.answer(
+                    b"There are /metrics, /status, /graph, /timeline and /healthz.\n",
+                    "text/plain",
+                    HTTPStatus.NOT_FOUND,
+                )
 
         def answer(self, body: bytes, kind: str, status: HTTPStatus = HTTPStatus.OK) -> None:
             self.send_response(status)

@@ -1,7 +1,7 @@
 """What is known of the application: events go in, numbers come out. Nothing here talks to anybody.
 
-Everything is bounded: names beyond the limit are one more name, `other`, and of single tasks only those that run are
-kept. All of it can be written as JSON and read back, so that a restarted monitor goes on where it was.
+Everything is bounded: names beyond the limit are one more name, `other`; of single tasks those that run are kept, and
+what record.py says. All of it can be written as JSON and read back, so that a restarted monitor goes on where it was.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import time
 from bisect import bisect_left
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
+from .record import MAX_SPANS, Record, Single, Span
 from .settings import Settings
 from .state_xml import Snapshot
 
@@ -29,6 +31,10 @@ END_STATES = ("COMPLETED", "FAILED", "CANCELED", "IGNORED")
 
 class RefusedError(Exception):
     """An event that cannot be understood."""
+
+
+class NotTold(Exception):  # noqa: N818 - it is an answer
+    """What nobody tells of the tasks of this application."""
 
 
 @dataclass
@@ -67,6 +73,7 @@ class Running:
     name: str
     worker: str
     units: int
+    since: float = 0.0
 
 
 @dataclass
@@ -152,6 +159,7 @@ class State:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.data = Data()
+        self.record = Record()
         self.queue_length = 0
         self.lock = threading.Lock()
         self.last_refusal = ""
@@ -215,6 +223,7 @@ class State:
             data.tasks.clear()
             data.running.clear()
             data.pending, data.pending_names = 0, {}
+            self.record = Record(begun=True)
         elif state in ("ended", "failed"):
             data.phase, data.ended = state, number(event, "time")
         else:
@@ -238,7 +247,8 @@ class State:
         if len(self.data.running) < MAX_RUNNING:
             task = self._task(text(event, "name"))
             worker = self._name(text(event, "worker"))
-            self.data.running[f"{run} {count(event, 'id')}"] = Running(task, worker, count(event, "units", 1))
+            units, since = count(event, "units", 1), number(event, "time", time.time())
+            self.data.running[f"{run} {count(event, 'id')}"] = Running(task, worker, units, since)
 
     def _end(self, run: str, event: dict[str, Any]) -> None:
         state = text(event, "state")
@@ -249,6 +259,7 @@ class State:
             raise RefusedError(f"attempt is {attempt!r}, expected one of {', '.join(ATTEMPTS)}")
         name, worker = text(event, "name"), text(event, "worker")
         identity, duration = count(event, "id"), seconds(event.get("duration"))
+        stop = number(event, "time", time.time())
         data, task = self.data, self._task(name)
         data.running.pop(f"{run} {identity}", None)
         ended = data.tasks.setdefault(task, Tasks())
@@ -258,7 +269,9 @@ class State:
             ended.failed += 1
         if again := ATTEMPTS.index(attempt):
             data.resubmissions[task] = data.resubmissions.get(task, 0) + again
-        if state != "CANCELED":
+        ran, told = state != "CANCELED", "completed" if state == "COMPLETED" else "failed"
+        self.record.ended(Span(identity, task, self._name(worker) if ran else "", stop - duration, stop, told), ran)
+        if ran:
             self._observe(task, self._name(worker), duration)
             if name in self.settings.deadlines or "deadline" in event or task in data.missed:
                 data.checked[task] = data.checked.get(task, 0) + 1
@@ -272,10 +285,26 @@ class State:
         data.checked[task] = max(data.checked.get(task, 0), data.missed[task])
 
     def _checked(self, run: str, event: dict[str, Any]) -> None:  # noqa: ARG002
-        name = text(event, "name")
-        seconds(event.get("duration"))
+        name, worker = text(event, "name"), text(event, "worker")
+        duration, stop = seconds(event.get("duration")), number(event, "time", time.time())
         task = self._task(name)
         self.data.checked[task] = self.data.checked.get(task, 0) + 1
+        # Its number is the engine's, which does not tell it.
+        self.record.ended(Span(0, task, self._name(worker), stop - duration, stop, "completed"))
+
+    def _graph(self, run: str, event: dict[str, Any]) -> None:  # noqa: ARG002
+        called, tasks, edges = count(event, "called"), event.get("tasks"), event.get("edges")
+        if not isinstance(tasks, list) or not isinstance(edges, list):
+            raise RefusedError(f"tasks and edges are {tasks!r} and {edges!r}, expected lists")
+        singles = {
+            count({"id": each}, "id"): Single(self._task(text({"name": name}, "name")), [*map(int, reads)])
+            for each, name, reads in tasks
+        }
+        between: dict[tuple[str, str], int] = {}
+        for source, target, times in edges:
+            edge = self._task(text({"from": source}, "from")), self._task(text({"to": target}, "to"))
+            between[edge] = between.get(edge, 0) + count({"count": times}, "count")
+        self.record.take(called, singles, between)
 
     def _totals(self, run: str, event: dict[str, Any]) -> None:  # noqa: ARG002
         pending, names = count(event, "pending"), event.get("names", {})
@@ -295,6 +324,7 @@ class State:
         "end": _end,
         "checked": _checked,
         "deadline": _deadline,
+        "graph": _graph,
         "tasks": _totals,
     }
 
@@ -503,6 +533,30 @@ class State:
                 "events": {"accepted": data.accepted, "refused": data.refused},
             }
 
+    # Single tasks, for /graph and /timeline
+
+    def graph(self) -> dict[str, Any]:
+        """What waits for what. Raises NotTold."""
+        with self.lock:
+            if self.settings.engine == "compss":
+                raise NotTold("the engine compss tells what waits for what with its results: runcompss -g")
+            return self.record.graph(self.tasks(), {int(key.rpartition(" ")[2]) for key in self.data.running})
+
+    def timeline(self) -> dict[str, Any]:
+        """The executions that ended last, and the tasks that have been running for a while. Raises NotTold."""
+        with self.lock:
+            if self.settings.engine == "compss" and not self.record.spans:
+                raise NotTold(f"no task of the engine compss has told its time; {TELEMETRY}")
+            running = (
+                Span(int(key.rpartition(" ")[2]), task.name, task.worker, task.since, None, "running")
+                for key, task in islice(self.data.running.items(), MAX_SPANS)
+            )
+            return {
+                "time": time.time(),
+                "executions": sum(durations.count for durations in self.data.durations.values()),
+                "tasks": [span._asdict() for span in (*self.record.spans, *running)],
+            }
+
     # Writing the state, and reading it back
 
     def dump(self) -> str:
@@ -513,18 +567,19 @@ class State:
                     **{name: getattr(data, name) for name in PLAIN},
                     "seen": list(data.seen.items()),
                     "tasks": {name: [tasks.completed, tasks.failed] for name, tasks in data.tasks.items()},
-                    "running": {key: [task.name, task.worker, task.units] for key, task in data.running.items()},
+                    "running": {key: [*vars(task).values()] for key, task in data.running.items()},
                     "durations": [[*key, entry.counts, entry.total] for key, entry in data.durations.items()],
                     "workers": {name: [w.up, w.units, w.architecture] for name, w in data.workers.items()},
                     "executed": {name: asdict(entry) for name, entry in data.executed.items()},
                     "totals": asdict(data.totals),
                     "buckets": self.settings.buckets,
+                    "record": self.record.dump(),
                 },
                 separators=(",", ":"),
             )
 
-    def load(self, written: bytes | str) -> None:
-        """Go on from what `dump` wrote, unless that was with other buckets."""
+    def load(self, written: bytes | str, spans: list[Any] | None = None) -> None:
+        """Go on from what `dump` and the record wrote, unless that was with other buckets."""
         content = json.loads(written)
         if tuple(content["buckets"]) != self.settings.buckets:
             return
@@ -538,8 +593,9 @@ class State:
         data.workers = {name: Worker(*value) for name, value in content["workers"].items()}
         data.executed = {name: Executed(**value) for name, value in content["executed"].items()}
         data.totals = Totals(**content["totals"])
+        record = Record.load(content["record"], spans or [])
         with self.lock:
-            self.data = data
+            self.data, self.record = data, record
 
 
 PLAIN = (

@@ -8,6 +8,8 @@ An event is one JSON object. Its `event` is one of
             exactly one for each task; where the task has a deadline, also deadline and jitter in seconds
   checked   as `end`: the task's duration was compared with its deadline, by whoever ran it on COMPSs
   deadline  as `end`: the task ran longer than its deadline and its jitter together
+  graph     called: tasks that were called, in all; of those that are new since the last such event tasks: id, name and
+            the ids that it reads from, of the run's first ones only; edges: name, name that reads from it, how often
   tasks     ended, pending: running totals; names: those pending, by name
 Times are seconds since 1970. Each event also has `run`, which is the application's run, and `seq`, which counts up
 within it: an event that comes twice, because Redis took it and did not answer in time, is known by them.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 from compss_telemetry.sink import Sink
 
 from .data import Node
 from .results import Results
+
+SINGLE = 500  # tasks of a run that are told one by one
 
 
 class Report:
@@ -21,6 +24,8 @@ class Report:
         self.sink = sink
         #: Events that have not been sent.
         self.events: list[dict[str, Any]] = []
+        #: How many of the tasks that were called have been told.
+        self.called = 0
 
     def started(self, record: dict[str, Any]) -> None:
         """Tasks that have been running for a while on one worker."""
@@ -68,7 +73,28 @@ class Report:
         """Send what has gathered, and the totals of tasks with it."""
         self.results.counts(totals["ended"], totals["pending"])
         events, self.events = self.events, []
-        self.sink.send([*events, {"event": "tasks", **totals, "time": time.time()}])
+        # What has ended was called before.
+        self.sink.send([*self.graph(), *events, {"event": "tasks", **totals, "time": time.time()}])
+
+    def graph(self) -> list[dict[str, Any]]:
+        """The event that tells which tasks were called since the last one; none where there are none."""
+        tasks = self.results.tasks
+        # The main program may call more of them meanwhile.
+        new = tasks[self.called : len(tasks)]
+        if not new:
+            return []
+        self.called += len(new)
+        # Tasks are numbered from 1 in the order in which they are noted.
+        reads = {number: sorted({one for one, _ in producers if one}) for number, _, producers, *_ in new}
+        edges = Counter((tasks[one - 1][1], name) for number, name, *_ in new for one in reads[number])
+        return [
+            {
+                "event": "graph",
+                "called": self.called,
+                "tasks": [[number, name, reads[number]] for number, name, *_ in new if number <= SINGLE],
+                "edges": [[*edge, count] for edge, count in edges.items()],
+            }
+        ]
 
     def close(self, state: str) -> None:
         """Write the results; the run `ended` or `failed`."""
