@@ -4,14 +4,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from .board import VARIABLES, Board
+from .board import VARIABLES, Board, uid
 from .panels import Panel, description, reason, steps, unit_of
 from .query import expand, labels
 
 #: Kinds that show one moment; the others show a range.
 PRESENT = frozenset({"stat", "bargauge", "table"})
+#: What the page shows live, in the place of a board.
+LIVE = {"compss-application": "application/{namespace}/{application}"}
+#: Where a link leads, and which of its variables is the whole value of a label.
+BOARD = re.compile(rf"^/d/{uid('')}([\w-]+)")
+VARIABLE = re.compile(r"&var-(\w+)=\$\{__data\.fields\.(\w+)\}(?=&|$)")
+
+
+def address(panel: Panel) -> str:
+    """Where a row of a table leads within the page; {label} stands for the row's label."""
+    board = BOARD.match(panel.link) if panel.kind == "table" else None
+    if not board:
+        return ""
+    chosen = "&".join(f"{name}={{{label}}}" for name, label in VARIABLE.findall(panel.link))
+    return "#/" + LIVE.get(board[1], f"{board[1]}?{chosen}")
 
 
 def render_variable(name: str, before: tuple[str, ...]) -> dict[str, Any]:
@@ -35,6 +50,7 @@ def render_panel(panel: Panel, variables: tuple[str, ...]) -> dict[str, Any]:
         "note": description(panel, variables),
         "width": panel.width,
         "present": panel.kind in PRESENT,
+        "link": address(panel),
         "absent": reasons[0] if reasons and all(reasons) else "",
         "steps": [[step.value, step.color] for step in steps(panel)],
         "options": {key: list(value) if isinstance(value, tuple) else value for key, value in panel.options.items()},

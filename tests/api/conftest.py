@@ -6,9 +6,12 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +23,11 @@ from ansible_collections.continuum.edge.plugins.module_utils.catalogue import Ca
 from ansible_collections.continuum.edge.plugins.module_utils.catalogue.info import information
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "images" / "monitoring-api"))
+sys.path[:0] = [str(ROOT / "images" / name) for name in ("monitoring-api", "compss-monitoring")]
+
+from compss_monitoring.server import Monitor, handler  # noqa: E402
+from compss_monitoring.settings import Settings  # noqa: E402
+from compss_monitoring.state import State  # noqa: E402
 
 EXTRA = {
     "name": "namespace:camera_frames:rate",
@@ -195,3 +202,76 @@ def serve(catalogue: Path) -> Iterator[Callable[..., Api]]:
 def api(serve: Callable[..., Api], request: pytest.FixtureRequest) -> Api:
     """The API before each back-end that has Prometheus' HTTP API."""
     return serve(PROMETHEUS_URL=request.getfixturevalue(request.param))
+
+
+class Running(NamedTuple):
+    """An application that runs: what its monitor knows, and the environment of an API that finds the monitor."""
+
+    state: State
+    environment: dict[str, str]
+    server: ThreadingHTTPServer
+
+    def send(self, *events: dict[str, Any]) -> None:
+        self.state.apply([json.dumps(event).encode() for event in events])
+
+    def end(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def running() -> Iterator[Callable[..., Running]]:
+    """Serves the monitor of an application with the events of its tasks, as the image of the chart does."""
+    started: list[Running] = []
+
+    def start(*events: dict[str, Any], **settings: Any) -> Running:
+        monitor = Monitor(Settings(**{"engine": "dask", "application": "matmul", "buckets": (1.0,), **settings}))
+        # A connection that nobody uses ends by itself, as it does with a pod.
+        brief = type("Brief", (handler(monitor),), {"timeout": 0.5})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), brief)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        application = Running(monitor.state, {"APPLICATION_URL": f"http://127.0.0.1:{server.server_port}"}, server)
+        application.send(*events)
+        started.append(application)
+        return application
+
+    yield start
+    for application in started:
+        application.end()
+
+
+def run_of(count: int, ended: int, now: float) -> list[dict[str, Any]]:
+    """Events of a run in which each `multiply` reads two of `generate`, or one of the `multiply` before it."""
+    tasks = [
+        [number, "generate", []]
+        if number % 3
+        else [number, "multiply", [number - 1, *([number - 3] if number > 3 else [])]]
+        for number in range(1, count + 1)
+    ]
+    edges = Counter((tasks[one - 1][1], name) for _, name, reads in tasks for one in reads)
+    pending = Counter(name for _, name, _ in tasks[ended:])
+    place = {"worker": "matmul-worker-0"}
+    return [
+        {"event": "run", "state": "started", "time": now - count},
+        {"event": "worker", "state": "joined", "computing_units": 2, "time": now - count, **place},
+        {
+            "event": "graph",
+            "called": count,
+            "tasks": tasks[:500],
+            "edges": [[*edge, times] for edge, times in edges.items()],
+        },
+        *(
+            {
+                "event": "end",
+                "id": number,
+                "name": name,
+                "time": now - count + number,
+                "duration": 0.8,
+                "state": "FAILED" if number == 2 else "COMPLETED",
+                **place,
+            }
+            for number, name, _ in tasks[:ended]
+        ),
+        {"event": "start", "id": ended + 1, "name": tasks[ended][1], "time": now - 1, **place},
+        {"event": "tasks", "ended": ended, "pending": count - ended, "names": pending, "time": now},
+    ]

@@ -164,7 +164,7 @@ def test_no_query_language_in_requests_and_answers(api: Api) -> None:
         parameter["name"] for path in description["paths"].values() for parameter in path["get"].get("parameters", [])
     }
     of_metrics = {"name", "label", "level", "category", "metric", "labelSelector", "above", "below"}
-    assert names == {*of_metrics, "start", "end", "step", "board", "panel"}
+    assert names == {*of_metrics, "start", "end", "step", "board", "panel", "namespace", "application"}
     answers = [
         api.get("/openapi.json").text,
         api.get("/api/v1/metrics").text,

@@ -14,6 +14,7 @@ catalogue: '{"metrics": [], "exporters": []}'
 existingCatalogue: ''
 backend: prometheus
 prometheusUrl: http://prometheus-server:9090
+applicationUrl: http://{name}.{namespace}.svc:15000
 cluster: ''
 authentication: true
 viewerRole: true

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from . import models
 from .access import Access
+from .applications import Applications, NotTold
 from .backend import Backend, NotGiven, Series, TooMuch, Unavailable
 from .boards import Boards
 from .catalogue import Catalogue, UnknownNameError
@@ -28,12 +29,12 @@ from .settings import Settings
 from .static import Page
 from .view import compose
 
-STATUS = {UnknownNameError: 404, SelectorError: 400, Unavailable: 503, NotGiven: 501, TooMuch: 413}
+STATUS = {UnknownNameError: 404, NotTold: 404, SelectorError: 400, Unavailable: 503, NotGiven: 501, TooMuch: 413}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": models.Problem, "description": "A parameter makes no sense."},
     401: {"model": models.Problem, "description": "No token, or one that the cluster does not know."},
     403: {"model": models.Problem, "description": "The user may not read."},
-    404: {"model": models.Problem, "description": "There is no such metric or label."},
+    404: {"model": models.Problem, "description": "There is no such metric, label or application."},
     413: {"model": models.Problem, "description": "More than one answer may hold."},
     429: {"model": models.Problem, "description": "Too many requests."},
     501: {"model": models.Problem, "description": "The back-end never has this."},
@@ -69,6 +70,7 @@ class Api:
         self.catalogue = Catalogue.read(settings.catalogue)
         self.boards = Boards.read()
         self.cluster = Cluster(settings) if settings.kubernetes_url else None
+        self.applications = Applications(settings)
         if settings.backend == "kubernetes":
             if self.cluster is None:
                 raise ValueError("the back-end kubernetes needs KUBERNETES_URL")
@@ -106,6 +108,7 @@ class Api:
     async def close(self) -> None:
         await self.stream.close()
         await self.backend.close()
+        await self.applications.close()
         if self.cluster:
             await self.cluster.close()
 
@@ -149,6 +152,7 @@ def create(settings: Settings) -> FastAPI:
     catalogue_routes(app, api)
     value_routes(app, api)
     change_routes(app, api)
+    application_routes(app, api)
     board_routes(app, api)
     if Path(settings.vendor).is_dir():
         app.mount("/vendor", Page(directory=settings.vendor))
@@ -273,6 +277,25 @@ def change_routes(app: FastAPI, api: Api) -> None:
     async def view() -> Response:
         """What an orchestrator decides by: nodes, applications, and the alerts that fire."""
         return json(await compose(api.backend, api.catalogue, api.cluster))
+
+
+def application_routes(app: FastAPI, api: Api) -> None:
+    address = "/api/v1/applications/{namespace}/{application}"
+
+    @app.get(address, response_model=models.Progress, responses=PROBLEMS, tags=["application"])
+    async def progress(namespace: str, application: str) -> Response:
+        """A COMPSs application while it runs: its tasks by name and state, its workers, its deadlines."""
+        return json(await api.applications.told(namespace, application, "status"))
+
+    @app.get(f"{address}/graph", response_model=models.Graph, responses=PROBLEMS, tags=["application"])
+    async def graph(namespace: str, application: str) -> Response:
+        """What waits for what: between names of tasks, and task by task as long as they are few."""
+        return json(await api.applications.told(namespace, application, "graph"))
+
+    @app.get(f"{address}/timeline", response_model=models.Timeline, responses=PROBLEMS, tags=["application"])
+    async def timeline(namespace: str, application: str) -> Response:
+        """The executions that ended last, and the tasks that have been running for a while."""
+        return json(await api.applications.told(namespace, application, "timeline"))
 
 
 def board_routes(app: FastAPI, api: Api) -> None:

@@ -122,6 +122,94 @@ class Application(BaseModel):
     deadlines_missed: float | None = None
 
 
+class States(BaseModel):
+    """Number of tasks by state."""
+
+    pending: int = Field(examples=[12])
+    running: int = Field(examples=[4])
+    completed: int = Field(examples=[80])
+    failed: int = Field(examples=[0])
+
+
+class Worker(BaseModel):
+    up: bool = Field(description="Whether it takes tasks.")
+    architecture: str = Field(examples=["arm64"])
+    computing_units: int = Field(examples=[2])
+    computing_units_used: int = Field(examples=[1])
+
+
+class Deadline(BaseModel):
+    """Executions of the tasks of one name that have a deadline."""
+
+    checked: int = Field(examples=[20])
+    missed: int | None = Field(description="Null where nobody has checked any.", examples=[2])
+    not_checked: int = Field(examples=[0])
+
+
+class Durations(BaseModel):
+    """Executions of the tasks of one name on one worker."""
+
+    task: str = Field(examples=["multiply"])
+    worker: str = Field(examples=["matmul-worker-0"])
+    count: int = Field(examples=[32])
+    sum: float = Field(description="Seconds, in all.", examples=[14.2])
+
+
+class Progress(BaseModel):
+    application: str = Field(examples=["matmul"])
+    namespace: str = Field(examples=["compss"])
+    engine: Literal["compss", "dask"]
+    version: str
+    phase: Literal["waiting", "running", "ended", "failed"]
+    started: float | None = Field(description="Seconds since 1970.", examples=[1795595506.4])
+    ended: float | None
+    tasks: dict[str, States] = Field(description="By name.")
+    totals: States
+    durations: list[Durations]
+    workers: dict[str, Worker] = Field(description="By name.")
+    deadlines: dict[str, Deadline] = Field(description="By name of the task.")
+    resubmissions: dict[str, int] = Field(description="Executions that were started again, by name of the task.")
+
+
+class Name(States):
+    name: str = Field(examples=["multiply"])
+
+
+class Edge(BaseModel):
+    source: str = Field(description="Name of the tasks that are read from.", examples=["generate"])
+    target: str = Field(description="Name of the tasks that read.", examples=["multiply"])
+    count: int = Field(examples=[64])
+
+
+class Task(BaseModel):
+    id: int = Field(examples=[33])
+    name: str = Field(examples=["multiply"])
+    state: Literal["pending", "running", "completed", "failed"]
+    reads: list[int] = Field(description="Tasks whose output it reads.", examples=[[1, 17]])
+
+
+class Graph(BaseModel):
+    called: int = Field(description="Tasks that have been called.", examples=[96])
+    names: list[Name]
+    edges: list[Edge]
+    tasks: list[Task] = Field(description="Empty where they are more than 500.")
+
+
+class Execution(BaseModel):
+    id: int = Field(examples=[33])
+    name: str = Field(examples=["multiply"])
+    worker: str = Field(examples=["matmul-worker-0"])
+    start: float = Field(description="Seconds since 1970.", examples=[1795595506.4])
+    end: float | None = Field(description="Null while it runs.", examples=[1795595507.1])
+    state: Literal["running", "completed", "failed"]
+
+
+class Timeline(BaseModel):
+    time: float = Field(description="When this was so, in seconds since 1970.", examples=[1795595510.0])
+    executions: int = Field(description="How many have ended, in all.", examples=[80])
+    tasks: list[Execution] = Field(description="At most the last 3000 that ended, and what runs.")
+
+
 class View(BaseModel):
     nodes: list[Node]
     applications: list[Application]
@@ -186,6 +274,10 @@ class Panel(BaseModel):
     note: str
     width: int = Field(description="Of 24 columns.")
     present: bool = Field(description="Whether it shows one moment, not a range.")
+    link: str = Field(
+        description="Where a row of a table leads within the page; {label} stands for the row's label.",
+        examples=["#/pods?node={node}"],
+    )
     absent: str = Field(description="Why a healthy cluster may have no data for it.")
     steps: list[tuple[float | None, str]] = Field(description="From which value on which colour.")
     options: dict[str, Any]

@@ -26,6 +26,8 @@ class Settings:
     kubernetes_url: str = ""
     kubernetes_token_file: str = f"{ACCOUNT}/token"
     kubernetes_ca_file: str = f"{ACCOUNT}/ca.crt"
+    #: Address of the monitor of a COMPSs application, by its namespace and name.
+    application_url: str = "http://{name}.{namespace}.svc:15000"
     #: Value of the label cluster where the back-end is kubernetes.
     cluster: str = ""
     #: Whether a request needs a token of the cluster.

@@ -1,22 +1,37 @@
 // The page: which part is shown, what has been chosen, and asking again.
 import { ask, Refusal, token } from "./api.js";
+import { graph, progress, timeline } from "./application.js";
 import { element } from "./dom.js";
 import { drawn } from "./panels.js";
 import { TEXTS } from "./texts.js";
 
 const AGAIN_MS = 15000;
-const LOOK_MS = 4000;
+const LIVE_MS = 3000;
+// Together they are what a back-end that hangs has until that shows.
+const [LOOK_MS, SLOW_MS] = [2000, 2500];
 const main = document.getElementById("main");
 const trouble = document.getElementById("trouble");
 const nav = document.querySelector("nav");
 const state = { boards: [], view: 0, seconds: 3600, chosen: {} };
 
-function part() {
+// What the address names: a part, and what is chosen there.
+function address() {
+  const [path, query] = location.hash.slice(2).split("?");
   try {
-    return decodeURIComponent(location.hash.slice(2)) || "cluster";
+    return { part: decodeURIComponent(path) || "cluster", chosen: Object.fromEntries(new URLSearchParams(query)) };
   } catch {
-    return "cluster"; // an address that somebody has cut off
+    return { part: "cluster", chosen: {} }; // an address that somebody has cut off
   }
+}
+
+const part = () => address().part;
+
+// The address says what is chosen, so that it can be handed on.
+function choose(board, name, value) {
+  state.chosen[name] = value;
+  const chosen = board.variables.map((variable) => [variable.name, state.chosen[variable.name]]).filter(([, each]) => each);
+  history.replaceState(null, "", `#/${encodeURIComponent(board.key)}?${new URLSearchParams(chosen)}`);
+  show();
 }
 
 // Whoever goes on to another part gets no answer of the one before.
@@ -27,15 +42,20 @@ async function asked(path, parameters, view, refused = () => {}) {
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.status === 401 || error.status === 403) signIn(error.status === 403 ? TEXTS.notAllowed : "");
-    else if (error.status === 0 || error.status === 503) tell(error.message);
+    // That one application has ended is no trouble of the back-end.
+    else if (error.status === 0 || (error.status === 503 && !path.startsWith("applications/"))) tell(error.message);
     else if (view === state.view) refused(error.message);
     return null;
   }
 }
 
+// What is said again is not read out again.
+function say(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
 function tell(reason) {
-  const text = TEXTS.trouble(reason || TEXTS.unreachable);
-  if (trouble.textContent !== text) trouble.textContent = text;
+  say(trouble, TEXTS.trouble(reason || TEXTS.unreachable));
   trouble.hidden = false;
 }
 
@@ -98,10 +118,7 @@ async function variables(board, view) {
       state.chosen[variable.name] = variable.multi ? "" : await present(variable, parameters.labelSelector, values, view);
     }
     if (values.length > 1) {
-      made.push(choice(variable.name, variable.title, options, state.chosen[variable.name], (value) => {
-        state.chosen[variable.name] = value;
-        show();
-      }));
+      made.push(choice(variable.name, variable.title, options, state.chosen[variable.name], (value) => choose(board, variable.name, value)));
     }
   }
   return made;
@@ -126,8 +143,11 @@ async function showBoard(key, view) {
       panels.push({ panel, body });
       return made;
     }))));
+  // Whoever has chosen by keyboard goes on from there.
+  const focused = document.activeElement.id;
   main.replaceChildren(element("h1", {}, board.title), element("p", { class: "about" }, board.about),
     element("div", { class: "choices" }, choices), ...rows);
+  if (focused.startsWith("choice-")) document.getElementById(focused)?.focus();
   await again(key, board, panels, view);
 }
 
@@ -140,13 +160,51 @@ async function again(key, board, panels, view) {
     await Promise.all(panels.map(async ({ panel, body }, number) => {
       const refused = (reason) => body.replaceChildren(element("p", { class: "empty" }, reason));
       const answer = await asked(`boards/${key}/panels/${number}`, parameters, view, refused);
-      if (answer) body.replaceChildren(drawn(panel, answer, style));
+      if (answer) put(body, drawn(panel, answer, style));
     }));
     await pause(AGAIN_MS);
   }
 }
 
+// What is drawn anew keeps the focus, and what somebody has scrolled to.
+function put(place, made) {
+  const stops = () => [...place.querySelectorAll("[tabindex], a")];
+  const before = stops().map((stop) => [stop.scrollLeft, stop.scrollTop]);
+  const focused = stops().indexOf(document.activeElement);
+  place.replaceChildren(made);
+  stops().forEach((stop, number) => stop.scrollTo(...(before[number] ?? [0, 0])));
+  if (focused >= 0) stops()[focused]?.focus({ preventScroll: true });
+}
+
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+// What is shown of an application that runs: what is asked for, its title, and how it is drawn.
+const LIVE = [["", TEXTS.now, progress], ["/graph", TEXTS.graph, graph], ["/timeline", TEXTS.timeline, timeline]];
+
+async function showApplication(namespace, name, view) {
+  const records = `#/compss-application?${new URLSearchParams({ namespace, application: name })}`;
+  const notice = element("p", { role: "status" });
+  const places = LIVE.map(() => element("div", { class: "body" }));
+  main.replaceChildren(element("h1", {}, name),
+    element("p", { class: "about" }, TEXTS.live(namespace), element("a", { href: records }, TEXTS.records)), notice,
+    ...LIVE.map(([, title], number) => element("section", {}, element("h2", {}, title), places[number])));
+  const known = [];
+  while (view === state.view) {
+    await Promise.all(LIVE.map(async ([path, , draw], number) => {
+      const refused = (reason) => {
+        if (known[number]) say(notice, TEXTS.last(reason));
+        else places[number].replaceChildren(element("p", { class: "empty" }, reason));
+      };
+      const answer = await asked(`applications/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}${path}`, {}, view, refused);
+      if (!answer) return;
+      say(notice, "");
+      const text = JSON.stringify(answer);
+      if (text !== known[number]) put(places[number], draw(answer));
+      known[number] = text;
+    }));
+    await pause(LIVE_MS);
+  }
+}
 
 async function showAlerts(view) {
   const list = element("div", { class: "alerts" });
@@ -211,12 +269,15 @@ function metricEntry(metric) {
 
 async function show() {
   state.view += 1;
-  const [view, shown] = [state.view, part()];
+  const [view, { part: shown, chosen }] = [state.view, address()];
+  const [kind, ...names] = shown.split("/");
+  if (Object.keys(chosen).length) state.chosen = chosen;
   navigation();
   const title = { alerts: TEXTS.alerts, metrics: TEXTS.reference }[shown] ?? state.boards.find(({ key }) => key === shown)?.title;
-  document.title = title ?? shown;
+  document.title = title ?? names.at(-1) ?? shown;
   if (shown === "alerts") await showAlerts(view);
   else if (shown === "metrics") await showMetrics(view);
+  else if (kind === "application" && names.length === 2) await showApplication(...names, view);
   else await showBoard(shown, view);
 }
 
@@ -227,7 +288,9 @@ async function watch() {
     if (document.hidden || document.getElementById("token")) continue;
     const { view } = state;
     let given = true; // what the back-end never has is an answer, too
+    const slow = setTimeout(() => tell(TEXTS.slow), SLOW_MS);
     const answer = await asked("alerts", {}, view, () => { given = false; });
+    clearTimeout(slow);
     if ((answer || !given) && !trouble.hidden) {
       trouble.hidden = true;
       show();

@@ -1,6 +1,7 @@
 // The kinds of panel. Each takes what is described and what was answered, and returns an element.
 import { element } from "./dom.js";
 import { colour, legend, shown } from "./format.js";
+import { listed } from "./table.js";
 import { TEXTS } from "./texts.js";
 
 // The value of now; null for a series that has ended.
@@ -53,16 +54,26 @@ function table(panel, answer) {
   });
   const labels = [...by, ...[...more].filter((label) => label !== "cluster" && !by.includes(label))];
   const heads = panel.queries.map((query, number) => ({ ...query, number })).filter((query) => query.legend);
-  const sorted = [...rows.values()].sort((one, two) =>
-    labels.map((label) => one.labels[label]).join().localeCompare(labels.map((label) => two.labels[label]).join(), "en", { numeric: true }));
-  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": panel.title },
-    element("table", {},
-      element("thead", {}, element("tr", {},
-        labels.map((label) => element("th", { scope: "col" }, label)),
-        heads.map((query) => element("th", { scope: "col", class: "number" }, query.legend)))),
-      element("tbody", {}, sorted.map((row) => element("tr", {},
-        labels.map((label, place) => element(place ? "td" : "th", place ? {} : { scope: "row" }, row.labels[label] ?? "")),
-        heads.map((query) => element("td", { class: "number" }, shown(row.values[query.number], query.unit))))))));
+  const sorted = [...rows.values()].map((row) => ({ ...row, key: labels.map((label) => row.labels[label]).join() }))
+    .sort((one, two) => NATURAL.compare(one.key, two.key));
+  const cells = (row) => [
+    ...labels.map((label, place) => element(place ? "td" : "th", place ? {} : { scope: "row" }, linked(panel, label, row.labels))),
+    ...heads.map((query) => element("td", { class: "number" }, shown(row.values[query.number], query.unit))),
+  ];
+  const head = element("thead", {}, element("tr", {},
+    labels.map((label) => element("th", { scope: "col" }, label)),
+    heads.map((query) => element("th", { scope: "col", class: "number" }, query.legend))));
+  const longest = (label) => sorted.reduce((most, row) => ((row.labels[label] ?? "").length > most.length ? row.labels[label] : most), "");
+  return listed(panel.title, head, sorted, cells, { labels: Object.fromEntries(labels.map((label) => [label, longest(label)])), values: sorted[0].values });
+}
+
+const NATURAL = new Intl.Collator("en", { numeric: true });
+
+// The label that a row is known by leads to where more is shown of it.
+function linked(panel, label, labels) {
+  const value = labels[label] ?? "";
+  if (!panel.link || label !== panel.options.key) return value;
+  return element("a", { href: panel.link.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(labels[name] ?? "")) }, value);
 }
 
 // Runs of one value, each where it was in the range; between them there was nothing.
@@ -137,6 +148,8 @@ function timeseries(panel, answer, style) {
       cursor: { y: false, points: { size: 5 } },
       scales: { x: { range: [answer.start, answer.end] }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
       axes: [{ ...axis, size: 28, space: 70, values: (_, times) => times.map((at) => tick(at, answer)) }, { ...axis, size: 70, ...(BINARY_UNITS.has(unit) ? { incrs: POWERS } : {}), values: (_, values) => values.map((value) => shown(value, unit)) }],
+      // Each colour fills what is between its line and the one below.
+      bands: panel.options.stack ? all.slice(1).map((_, number) => ({ series: [number + 2, number + 1] })) : [],
       series: [{}, ...all.map((series, number) => ({
         label: series.name,
         stroke: read(`--series-${number % 8}`),
