@@ -19,8 +19,9 @@ def tasks(state: str) -> str:
     return f'sum by (cluster, namespace, application) (compss_application:tasks:sum{{state="{state}"}})'
 
 
-# Replaced by the role with grafana_results_url.
+# Replaced by the role with grafana_results_url and grafana_page_url.
 NO_RESULTS_URL = "/#grafana_results_url-is-not-set"
+NO_PAGE_URL = "/#grafana_page_url-is-not-set"
 
 FLEET = Board(
     "compss-fleet",
@@ -209,6 +210,8 @@ ONE_APPLICATION = Board(
             ),
             words(
                 "Results",
+                "While it runs: [follow it live](${page}/#/application/$namespace/$application) on the page of the"
+                " Monitoring API (`grafana_page_url`): its task graph as it grows, and its timeline.\n\n"
                 "Results of **$application** in namespace **$namespace**: [open them](${results}) where the site"
                 " serves them (`grafana_results_url`).\n\nAnywhere else they lie on the volume of the application:"
                 " `jobs/`, `monitor/` (task graph), `trace/` (timeline), `workers/`, `runtime.log`.\n\n```\n"
@@ -219,7 +222,7 @@ ONE_APPLICATION = Board(
         ),
     ),
     ("compss-fleet", "pods"),
-    texts=(("results", "Results", NO_RESULTS_URL),),
+    texts=(("results", "Results", NO_RESULTS_URL), ("page", "Page of the Monitoring API", NO_PAGE_URL)),
 )
 
 BOARDS = (FLEET, ONE_APPLICATION)

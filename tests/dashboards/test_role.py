@@ -67,6 +67,7 @@ ROWS: list[tuple[str, Any, str, Any]] = [
     ("grafana_folder_annotation", "folder", "dashboards/dashboards/folderAnnotation", "folder"),
 ]
 RESULTS = "https://results.example/${namespace}/${application}/"
+PAGE = "https://page.example"
 # These are not handed to a chart: what is installed and where, and what a test of its own looks at.
 ELSEWHERE = {
     "grafana_state",
@@ -84,6 +85,7 @@ ELSEWHERE = {
     "grafana_community_folder",
     "grafana_community_cache",
     "grafana_results_url",
+    "grafana_page_url",
 }
 COMMUNITY = {"title": "Far", "uid": "far", "panels": [{"targets": [{"legendFormat": "{{pod}}"}]}]}
 
@@ -128,6 +130,7 @@ def sites(community: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
             "grafana_community_dashboards": [{"id": 315, "revision": 3}],
             "grafana_community_folder": "Far away",
             "grafana_results_url": RESULTS,
+            "grafana_page_url": PAGE,
         },
     }
     shared = {
@@ -199,11 +202,12 @@ def test_community_dashboards_come_by_number_and_revision(sites: dict[str, Json]
     assert json.loads(item["content"]) == COMMUNITY
 
 
-def test_results_link(sites: dict[str, Json]) -> None:
+@pytest.mark.parametrize(("name", "url"), [("results", RESULTS), ("page", PAGE)])
+def test_links_of_an_application(sites: dict[str, Json], name: str, url: str) -> None:
     path = "dashboards/dashboards/items/compss-compss-application/content"
-    for site, expected in (("community", RESULTS), ("defaults", "/#grafana_results_url-is-not-set")):
+    for site, expected in (("community", url), ("defaults", f"/#grafana_{name}_url-is-not-set")):
         variables = json.loads(at(sites[site], path))["templating"]["list"]
-        assert next(v["query"] for v in variables if v["name"] == "results") == expected
+        assert next(v["query"] for v in variables if v["name"] == name) == expected
 
 
 def test_provisioning_mounts_what_the_dashboards_chart_makes(sites: dict[str, Json], tmp_path: Path) -> None:
