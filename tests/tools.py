@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,25 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def node_modules(package: Path, name: str) -> Path:
+    """A folder with what the lock file in `package` names, kept for the next time. Raises RuntimeError without npm."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        raise RuntimeError("node and npm are missing: install Node.js 20 or newer (Debian: apt-get install nodejs npm)")
+    modules, lock = ROOT / ".cache" / name, package / "package-lock.json"
+    # npm keeps what it installed in node_modules itself; the copy of the lock file says of which.
+    installed = modules / "installed.json"
+    if not installed.exists() or installed.read_bytes() != lock.read_bytes():
+        modules.mkdir(parents=True, exist_ok=True)
+        for file in (package / "package.json", lock):
+            shutil.copy(file, modules)
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"]
+        done = subprocess.run(command, cwd=modules, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode:
+            raise RuntimeError(f"npm ci failed; is the npm registry reachable? {done.stderr}")
+        shutil.copy(lock, installed)
+    return modules
 
 
 def free_port(host: str = "127.0.0.1") -> int:

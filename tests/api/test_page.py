@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 from tools import free_port
 
 from .conftest import Api, prometheus_at
@@ -40,6 +41,14 @@ def test_a_back_end_that_is_away_shows_and_so_does_that_it_is_back(
     expect(page.get_by_role("alert")).to_contain_text("Prometheus cannot be reached")
 
 
+def test_a_back_end_that_hangs_shows_before_anybody_has_given_up(serve: Callable[..., Api], page: Page) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        page.goto(f"{serve(PROMETHEUS_URL=url, TIMEOUT='600').client.base_url}/#/metrics")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Metrics")
+        expect(page.get_by_role("alert")).to_contain_text("The back-end has no answer yet")
+
+
 def test_who_has_no_token_is_asked_for_one(serve: Callable[..., Api], prometheus: str, page: Page) -> None:
     page.goto(str(serve(PROMETHEUS_URL=prometheus, AUTHENTICATION="true").client.base_url))
     expect(page.get_by_label("Token of the cluster")).to_be_focused()
@@ -64,6 +73,18 @@ def test_texts_of_a_back_end_are_no_markup(serve: Callable[..., Api], prometheus
     page.goto(f"{serve(PROMETHEUS_URL=prometheus).client.base_url}/#/%3Cimg%20src%3Dx%3E")
     expect(page.get_by_text("there is no board '<img src=x>'")).to_be_visible()
     assert page.locator("main img").count() == 0
+
+
+def test_the_overview_costs_a_narrow_link_little(serve: Callable[..., Api], prometheus: str, page: Page) -> None:
+    finished: list[Request] = []
+    page.on("requestfinished", lambda asked: finished.append(asked))
+    page.goto(str(serve(PROMETHEUS_URL=prometheus).client.base_url))
+    page.wait_for_function(
+        """() => document.querySelector("main .body")
+             && [...document.querySelectorAll("main .body")].every((body) => body.childElementCount)"""
+    )
+    # 300 kB, less the library that comes with the image.
+    assert 10_000 < sum(asked.sizes()["responseBodySize"] for asked in finished) < 249_000
 
 
 def test_what_has_ended_is_shown_when_it_was(serve: Callable[..., Api], prometheus: str, page: Page) -> None:

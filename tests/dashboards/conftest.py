@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools import node_modules
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAFANA = Path(__file__).resolve().parent / "grafana"
-MODULES = ROOT / ".cache" / "dashboards"
 sys.path.insert(0, str(ROOT / "dashboards"))
 
 FILES = sorted((ROOT / "dashboards").glob("*/*.json"))
@@ -31,22 +30,13 @@ DASHBOARDS = {path.stem: load(path) for path in FILES}
 @pytest.fixture(scope="session")
 def grafana_faults() -> Callable[[list[Path]], dict[str, list[str]]]:
     """What Grafana's own types and units say of dashboards, by file."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.fail("node and npm are missing: install Node.js 20 or newer (Debian: apt-get install nodejs npm)")
-    lock = GRAFANA / "package-lock.json"
-    # npm keeps what it installed in node_modules itself; the copy of the lock file says of which.
-    if not (MODULES / "installed.json").exists() or (MODULES / "installed.json").read_bytes() != lock.read_bytes():
-        MODULES.mkdir(parents=True, exist_ok=True)
-        for file in (GRAFANA / "package.json", lock):
-            shutil.copy(file, MODULES)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"]
-        done = subprocess.run(command, cwd=MODULES, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            pytest.fail(f"npm ci failed; is the npm registry reachable? {done.stderr}")
-        shutil.copy(lock, MODULES / "installed.json")
+    try:
+        modules = node_modules(GRAFANA, "dashboards")
+    except RuntimeError as error:
+        pytest.fail(str(error))
 
     def check(files: list[Path]) -> dict[str, list[str]]:
-        command = ["node", str(GRAFANA / "check.mjs"), str(MODULES), *map(str, files)]
+        command = ["node", str(GRAFANA / "check.mjs"), str(modules), *map(str, files)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         faults: dict[str, list[str]] = json.loads(done.stdout)
