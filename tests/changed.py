@@ -29,6 +29,7 @@ TOUCHES = (
     ("charts/tenant/*", "tests/charts", "compss"),
     ("dashboards/*", "tests/dashboards tests/api", "monitoring"),
     ("docs/benchmarks.*", "tests/bench", ""),
+    ("docs/pictures/*", "tests/dashboards/test_pictures.py", ""),
     ("docs/*.md", "tests/unit tests/dashboards", ""),
     ("images/alertmanager/*", "tests/alerts", EVERYTHING),
     ("images/components/*", "", EVERYTHING),
