@@ -68,7 +68,7 @@ def unread(chart: Path, cases: list[dict[str, Any]], helm: str, folder: Path) ->
     defaults = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8"))
 
     def rendered(name: str, values: dict[str, Any]) -> Rendered:
-        file = folder / name
+        file = folder / name.replace("/", "_")
         file.write_text(yaml.safe_dump(values), encoding="utf-8")
         command = [helm, "template", "test", str(chart), "--skip-schema-validation", "-f", str(file)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
