@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from playwright.sync_api import Browser, Page, expect
-from tools import chromium, eventually
+from tools import chromium
 
 expect.set_options(timeout=60_000)
 CLUSTER = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"]) / ".local" / "molecule"
@@ -83,40 +83,6 @@ def test_its_view_has_the_nodes_and_the_applications_that_ran(token: str) -> Non
     }
     assert all(node["healthy"] for node in view["nodes"])
     assert {app["name"]: app["state"] for app in view["applications"]} == {"matmul": "succeeded", "clocks": "succeeded"}
-
-
-def test_an_applications_monitor_is_asked_by_its_service(token: str) -> None:
-    """The monitor of the chart compss alone, as no application runs any more; the graph is its own to tell."""
-    labels = {"app": "live"}
-    container = {"name": "monitoring", "image": "ghcr.io/continuum-edge/compss-monitoring:0.1.0", "args": ["serve"]}
-    environment = [{"name": "COMPSS_ENGINE", "value": "dask"}, {"name": "COMPSS_APPLICATION", "value": "live"}]
-    objects: list[dict[str, Any]] = [
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "live", "namespace": NAMESPACE, "labels": labels},
-            "spec": {"containers": [{**container, "env": environment}], "terminationGracePeriodSeconds": 0},
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": "live", "namespace": NAMESPACE},
-            "spec": {"selector": labels, "ports": [{"port": 15000}]},
-        },
-    ]
-    kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(objects))
-    kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "pod/live", "--timeout=60s")
-
-    def phase() -> str:
-        try:
-            return str(ask(f"{API}/api/v1/applications/{NAMESPACE}/live", token)["phase"])
-        except urllib.error.HTTPError:
-            return ""  # CoreDNS may have been asked before it knew the Service, and remembers that for 30 s
-
-    assert eventually(phase, what="the monitor is reached") == "waiting"
-    assert ask(f"{API}/api/v1/applications/{NAMESPACE}/live/graph", token)["tasks"] == []
-    with pytest.raises(urllib.error.HTTPError, match="503"):
-        ask(f"{API}/api/v1/applications/compss/matmul", token)
 
 
 @pytest.fixture(scope="module")
