@@ -17,7 +17,7 @@ from .agreement import CONTAINER, GROUP, KIND, PLURAL, VERSION, Agreement, Memor
 from .monitoring import Unavailable
 
 COMPONENT = "orchestrator"
-CONFLICT, GONE = 409, 404
+CONFLICT, NOT_FOUND = 409, 404
 EVERYWHERE = "*"
 QoSAgreement = create_namespaced_resource(GROUP, VERSION, KIND, PLURAL)
 
@@ -37,25 +37,31 @@ class Cluster:
 
     def call(self, method: Any, *arguments: Any, **options: Any) -> Any:
         try:
-            answer = method(*arguments, **options)
-            return list(answer) if method == self.client.list else answer
+            return method(*arguments, **options)
         except ApiError as error:
-            if error.status.code in (CONFLICT, GONE):
+            if error.status.code in (CONFLICT, NOT_FOUND):
                 raise Conflict(str(error)) from None
             raise Unavailable(f"the API server answers {error.status.code}: {error}") from None
         except (httpx2.HTTPError, OSError) as error:
             raise Unavailable(f"the API server does not answer: {error}") from None
 
+    def listed(self, kind: Any, **how: Any) -> list[Any]:
+        """All of a kind; that the cluster does not know the kind is no conflict of two writers."""
+        try:
+            return list(self.call(lambda: list(self.client.list(kind, **how))))
+        except Conflict as error:
+            raise Unavailable(f"the API server does not list {kind.__name__}: {error}") from None
+
     def agreements(self) -> list[Agreement]:
-        sets = self.call(self.client.list, StatefulSet, namespace=EVERYWHERE)
+        sets = self.listed(StatefulSet, namespace=EVERYWHERE)
         workers = {(each.metadata.namespace, each.metadata.name): Workers.read(each) for each in sets}
-        items = self.call(self.client.list, QoSAgreement, namespace=EVERYWHERE)
+        items = self.listed(QoSAgreement, namespace=EVERYWHERE)
         return [Agreement.read(item, workers) for item in items]
 
     def pods(self, agreement: Agreement) -> list[dict[str, Any]]:
         """The workers' pods that are to stay."""
         labels = {f"{GROUP}/pool": agreement.target}
-        items = self.call(self.client.list, Pod, namespace=agreement.namespace, labels=labels)
+        items = self.listed(Pod, namespace=agreement.namespace, labels=labels)
         return [item.to_dict() for item in items if item.metadata.deletionTimestamp is None]
 
     def patch(self, kind: Any, namespace: str, name: str, body: Mapping[str, Any], **how: Any) -> None:
