@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -78,7 +77,7 @@ def parse(content: str) -> tuple[dict[str, Template], dict[str, str]]:
     """Templates by name, and what is wrong with the others. Raises ValueError where it is no list of objects."""
     good: dict[str, Template] = {}
     bad: dict[str, str] = {}
-    for index, entry in enumerate(_LIST.validate_python(json.loads(content))):
+    for index, entry in enumerate(_LIST.validate_json(content)):
         name = str(entry.get("guaranteeName", f"number {index + 1}"))
         try:
             template = Template.model_validate(entry)
